@@ -1,0 +1,130 @@
+// The composition root: the only file that knows every layer.
+
+import { join } from 'node:path';
+import type { ConnectRouter } from '@connectrpc/connect';
+import { file_concord_error_v1_error_reason } from '../gen/concord/error/v1/error_reason_pb.ts';
+import { KvService } from '../gen/concord/kv/v1/kv_service_pb.ts';
+import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
+import { Health } from '../gen/grpc/health/v1/health_pb.ts';
+import { createKvService } from './domain/kv/kv-service.ts';
+import { findEtcd } from './embedded/find-etcd.ts';
+import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
+import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
+import { createOperatorRoutes } from './http/operator-routes.ts';
+import { createCallObserver } from './rpc/checks/call-observer.ts';
+import { createChecks } from './rpc/checks/checks.ts';
+import { createValidate } from './rpc/checks/validation.ts';
+import { createHealthHandlers } from './rpc/health/health-handlers.ts';
+import { startReadiness } from './rpc/health/readiness.ts';
+import { createKvHandlers } from './rpc/kv/kv-handlers.ts';
+import { registerReflection } from './rpc/reflection/reflection.ts';
+import type { Settings } from './settings/definitions.ts';
+import type { Logger } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { type Listener, startServer } from './transport/start-server.ts';
+
+/** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
+export interface App extends AsyncDisposable {
+  readonly listeners: readonly Listener[];
+  /** The etcd that this process runs; undefined where it uses one that others run. */
+  readonly embedded: EmbeddedEtcd | undefined;
+  readonly etcd: Etcd;
+  /** Rejects when the gateway cannot go on: the etcd that it ran keeps crashing. Never resolves before it is drained. */
+  readonly failed: Promise<void>;
+  drain(): Promise<void>;
+}
+
+/**
+ * Starts a gateway. It serves at once, also while etcd does not answer: it is then not ready.
+ *
+ * @param options `signal` gives up the start.
+ */
+export async function createApp(
+  settings: Settings,
+  log: Logger,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<App> {
+  await using started = new AsyncDisposableStack();
+
+  const embedded = settings.etcdEndpoints === undefined ? started.use(await runEtcd(settings, log, signal)) : undefined;
+  const etcd = started.use(
+    openEtcd({
+      endpoints: settings.etcdEndpoints ?? (embedded === undefined ? [] : [embedded.endpoint]),
+      ...etcdIdentity(settings),
+      times: { callTimeoutMs: settings.etcdTimeoutMs },
+    }),
+  );
+  const readiness = started.use(
+    startReadiness(etcd.store, (isReady, cause) => {
+      if (isReady) log.info({}, 'ready');
+      else log.warn({ cause }, 'not ready');
+    }),
+  );
+  const metrics = createMetrics();
+  const kv = createKvService(etcd.store, etcd.leases);
+  const services = [KvService, Health];
+
+  function routes(router: ConnectRouter): void {
+    router.service(KvService, createKvHandlers(kv));
+    router.service(Health, createHealthHandlers(readiness, [KvService.typeName]));
+    registerReflection(router, services, [file_concord_error_v1_error_reason, file_google_rpc_error_details]);
+  }
+
+  const server = started.use(
+    await startServer({
+      listen: settings.listen,
+      tls: tlsIdentity(settings),
+      routes,
+      interceptors: [createChecks(createValidate())],
+      observer: createCallObserver(log, metrics),
+      httpRoutes: createOperatorRoutes(readiness, metrics),
+      corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),
+      defaultTimeoutMs: settings.requestTimeoutMs,
+      maxRequestBytes: settings.maxRequestBytes,
+      maxConnections: settings.maxConnections,
+      maxStreams: settings.maxStreams,
+      drainTimeoutMs: settings.drainTimeoutMs,
+      log,
+    }),
+  );
+  metrics.gauge('concord_connections', 'Open connections.', () => server.stats().connections);
+  metrics.gauge('concord_streams', 'Open server streams.', () => server.stats().streams);
+  await readiness.check();
+
+  // Torn down in the order opposite to the start: first the server drains, last etcd stops.
+  const running = started.move();
+  running.defer(() => readiness.drain());
+  const drain = () => running.disposeAsync();
+  return {
+    listeners: server.listeners,
+    embedded,
+    etcd,
+    failed: embedded?.exited ?? new Promise(() => {}),
+    drain,
+    [Symbol.asyncDispose]: drain,
+  };
+}
+
+async function runEtcd(settings: Settings, log: Logger, signal: AbortSignal): Promise<EmbeddedEtcd> {
+  const found = await findEtcd(
+    {
+      binary: settings.etcdBinary,
+      cacheDir: join(settings.dataDir, 'cache'),
+      log,
+      ...(settings.etcdFetch ? {} : { release: false, distributionPackage: false }),
+    },
+    { signal },
+  );
+  return startEmbeddedEtcd({ binary: found.path, version: found.version, dataDir: settings.dataDir, log }, { signal });
+}
+
+function etcdIdentity({ etcdUsername, etcdPassword, etcdCa, etcdCert, etcdKey }: Settings) {
+  return {
+    user: etcdUsername && etcdPassword ? { username: etcdUsername, password: etcdPassword } : undefined,
+    tls: etcdCa && { ca: etcdCa, identity: etcdCert && etcdKey && { cert: etcdCert, key: etcdKey } },
+  };
+}
+
+function tlsIdentity({ tlsCert, tlsKey }: Settings) {
+  return tlsCert && tlsKey && { cert: tlsCert, key: tlsKey };
+}

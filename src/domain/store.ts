@@ -1,0 +1,163 @@
+// The ports through which the domain reaches a store: an ordered, revisioned key-value store with transactions and leases.
+// Src/etcd implements them; everything they say of failures is a DomainError with the reason named.
+
+import type { KeyRange } from './key-range.ts';
+
+/**
+ * What every operation takes. On abort it rejects with `signal.reason`; a write may then have happened or not.
+ */
+export interface OperationOptions {
+  readonly signal: AbortSignal;
+}
+
+/** One key and what it holds at one revision. */
+export interface KeyValue {
+  readonly key: Uint8Array;
+  /** Empty where the view leaves values out. */
+  readonly value: Uint8Array;
+  readonly createRevision: bigint;
+  readonly modRevision: bigint;
+  /** The number of writes since the key's creation, from 1. */
+  readonly version: bigint;
+  /** 0n: no lease. */
+  readonly leaseId: bigint;
+}
+
+/** How much of each key is read. */
+export type View = 'full' | 'keys' | 'count';
+
+/** `newest`: by the revision of the last change, latest first. All but `ascending` make the store read the whole range. */
+export type ReadOrder = 'ascending' | 'descending' | 'newest';
+
+/** What a read asks for. */
+export interface ReadOperation {
+  readonly kind: 'read';
+  readonly range: KeyRange;
+  /** @default 'full' */
+  readonly view?: View;
+  /** @default 'ascending' */
+  readonly order?: ReadOrder;
+  /** At most so many keys. @default no limit */
+  readonly limit?: number;
+  /** The revision to read at. @default the newest */
+  readonly revision?: bigint;
+  /** Whether one member may answer by itself, perhaps a moment behind. @default false */
+  readonly serializable?: boolean;
+}
+
+/** What a write asks for. */
+export interface PutOperation {
+  readonly kind: 'put';
+  readonly key: Uint8Array;
+  readonly value: Uint8Array;
+  /** @default no lease, and one that the key had is taken from it */
+  readonly leaseId?: bigint;
+  /** @default false */
+  readonly returnPrevious?: boolean;
+}
+
+/** What a deletion asks for. */
+export interface DeleteOperation {
+  readonly kind: 'delete';
+  readonly range: KeyRange;
+  /** @default false */
+  readonly returnPrevious?: boolean;
+}
+
+/** A condition on a key; on a range it must be true for every key there, and is false where there is none. */
+export interface Compare {
+  readonly range: KeyRange;
+  readonly comparison: 'equal' | 'notEqual' | 'less' | 'greater';
+  readonly target:
+    | { readonly kind: 'version' | 'createRevision' | 'modRevision' | 'leaseId'; readonly number: bigint }
+    | { readonly kind: 'value'; readonly value: Uint8Array };
+}
+
+/** Runs `success` if all compares are true, else `failure`. */
+export interface Txn {
+  readonly kind: 'txn';
+  readonly compares: readonly Compare[];
+  readonly success: readonly Operation[];
+  readonly failure: readonly Operation[];
+}
+
+/** One step of a transaction. */
+export type Operation = ReadOperation | PutOperation | DeleteOperation | Txn;
+
+/** What a read found. */
+export interface ReadResult {
+  readonly kind: 'read';
+  readonly kvs: readonly KeyValue[];
+  /** How many keys the range holds, whatever the limit. */
+  readonly count: bigint;
+  /** Whether the limit left keys out. */
+  readonly more: boolean;
+}
+
+/** What a write did. */
+export interface PutResult {
+  readonly kind: 'put';
+  readonly previous: KeyValue | undefined;
+}
+
+/** What a deletion did. */
+export interface DeleteResult {
+  readonly kind: 'delete';
+  readonly deletedCount: bigint;
+  readonly previous: readonly KeyValue[];
+}
+
+/** What a transaction did. */
+export interface TxnResult {
+  readonly kind: 'txn';
+  readonly succeeded: boolean;
+  /** One a step of the branch that ran, in order, each of its step's kind. */
+  readonly results: readonly OperationResult[];
+}
+
+/** What one step of a transaction did. */
+export type OperationResult = ReadResult | PutResult | DeleteResult | TxnResult;
+
+/** An answer and the store revision at which it is true; for a write, the revision that it made. */
+export type AtRevision<T> = T & { readonly revision: bigint };
+
+/**
+ * Reads and writes keys.
+ *
+ * Every method rejects with STORE_UNAVAILABLE or STORE_OVERLOADED (nothing was done), DEADLINE_EXCEEDED,
+ * STORE_PERMISSION_DENIED, STORE_CREDENTIALS_REJECTED, STORE_CORRUPT or STORE_REJECTED; a write also with OUTCOME_UNKNOWN
+ * or STORE_SPACE_EXCEEDED.
+ */
+export interface KeyValueStore {
+  /**
+   * Reads a range.
+   *
+   * Rejects with REVISION_COMPACTED, REVISION_IN_FUTURE or RESPONSE_TOO_LARGE.
+   */
+  read(operation: ReadOperation, options: OperationOptions): Promise<AtRevision<ReadResult>>;
+
+  /**
+   * Runs a transaction, all at one revision and with nothing in between. A transaction that only reads is retried where
+   * that is safe; one that writes is retried only if it surely did not reach the store.
+   *
+   * Rejects with KEY_DUPLICATE, TOO_MANY_OPERATIONS, LEASE_NOT_FOUND, REVISION_COMPACTED, REVISION_IN_FUTURE,
+   * REQUEST_TOO_LARGE or RESPONSE_TOO_LARGE.
+   */
+  txn(txn: Txn, options: OperationOptions): Promise<AtRevision<TxnResult>>;
+}
+
+/** A lease as the store granted it. */
+export interface GrantedLease {
+  readonly leaseId: bigint;
+  /** Whole seconds; never less than asked for, and at least the store's minimum. */
+  readonly ttlSeconds: bigint;
+}
+
+/** Grants and revokes leases. Fails as {@link KeyValueStore} does. */
+export interface LeaseStore {
+  /** Grants a lease of at least `ttlSeconds` (1 to 9e9) under an id that the store's callers can hold as a number. */
+  grant(ttlSeconds: bigint, options: OperationOptions): Promise<GrantedLease>;
+
+  /** Ends a lease and deletes its keys. Rejects with LEASE_NOT_FOUND where it is gone already. */
+  revoke(leaseId: bigint, options: OperationOptions): Promise<void>;
+}

@@ -1,0 +1,148 @@
+// Calls to a cluster: which member is asked, for how long, and what is tried again.
+//
+// Members are asked in turn, those that last failed after the others. A request that only reads gives a member that has peers
+// one second, then asks the next. A write is sent again only where it surely had no effect. Besides, each member of several is
+// probed every second, so that a dead or a stalled one is known before a caller meets it.
+
+import type { OperationOptions } from '../domain/store.ts';
+import type { Authenticator } from './authenticator.ts';
+import { type Attempt, toDomainError } from './errors.ts';
+import type { Answer, EtcdServiceName, Member } from './member.ts';
+import { isPassing, isSurelyNotApplied, isTokenRejected, Status } from './status.ts';
+
+/** How long, how often. All in milliseconds. */
+export interface ClusterTimes {
+  /** The longest a call may take, all its attempts together. @default 5000 */
+  readonly callTimeoutMs: number;
+  /** How long a read waits for a member that has peers. @default 1000 */
+  readonly attemptTimeoutMs: number;
+  /** How often members are probed. @default 1000 */
+  readonly probeIntervalMs: number;
+}
+
+export const DEFAULT_CLUSTER_TIMES: ClusterTimes = {
+  callTimeoutMs: 5_000,
+  attemptTimeoutMs: 1_000,
+  probeIntervalMs: 1_000,
+};
+
+const SUSPECT_MS = 5_000;
+const MAX_ATTEMPTS = 4;
+const RETRY_DELAY_MS = 40;
+
+/** A request to any member. */
+export interface ClusterCall {
+  readonly service: EtcdServiceName;
+  readonly method: string;
+  readonly request: object;
+  readonly attempt: Attempt;
+}
+
+/** A cluster of at least one member. */
+export class Cluster {
+  readonly #members: readonly Member[];
+  readonly #authenticator: Authenticator;
+  readonly #times: ClusterTimes;
+  readonly #prober: NodeJS.Timeout | undefined;
+  #turn = 0;
+
+  constructor(members: readonly Member[], authenticator: Authenticator, times: ClusterTimes = DEFAULT_CLUSTER_TIMES) {
+    this.#members = members;
+    this.#authenticator = authenticator;
+    this.#times = times;
+    if (members.length > 1) {
+      this.#prober = setInterval(() => void this.#probe(), times.probeIntervalMs);
+      this.#prober.unref();
+    }
+  }
+
+  /** Closes all connections; calls in flight fail. */
+  close(): void {
+    clearInterval(this.#prober);
+    for (const member of this.#members) member.close();
+  }
+
+  /** Calls the members until one answers, time is up, or trying again is of no use. Rejects with a DomainError. */
+  async call<T>({ service, method, request, attempt }: ClusterCall, { signal }: OperationOptions): Promise<T> {
+    const deadline = Date.now() + this.#times.callTimeoutMs;
+    const members = this.#inOrder();
+    let hasRenewedToken = false;
+    for (let tries = 1; ; tries++) {
+      signal.throwIfAborted();
+      const member = members[(tries - 1) % members.length];
+      if (member === undefined) throw new Error('a cluster has at least one member');
+      const token = await this.#authenticator.token(members, deadline);
+      const answer: Answer<T> =
+        token.kind === 'failed'
+          ? token
+          : await member.call<T>(service, method, request, {
+              metadata: token.metadata,
+              deadline: this.#attemptDeadline(deadline, attempt, tries),
+              signal,
+            });
+      if (answer.kind === 'ok') return answer.value;
+      signal.throwIfAborted();
+
+      const { error } = answer;
+      if (token.kind === 'ok' && isTokenRejected(error) && !hasRenewedToken) {
+        hasRenewedToken = true;
+        this.#authenticator.discard(token.metadata);
+        continue;
+      }
+      if (isMembersFault(error.code)) member.suspect(SUSPECT_MS);
+      const mayRepeat = isSurelyNotApplied(error) || (!attempt.isWrite && isPassing(error));
+      const delayMs = RETRY_DELAY_MS * 2 ** Math.floor(tries / members.length) * Math.random();
+      const isOver = tries >= Math.max(MAX_ATTEMPTS, 2 * members.length) || Date.now() + delayMs >= deadline;
+      if (!mayRepeat || isOver) throw toDomainError(error, attempt);
+      await sleep(delayMs, signal);
+    }
+  }
+
+  /** The members, each in turn the first, those under suspicion last. */
+  #inOrder(): readonly Member[] {
+    const { length } = this.#members;
+    if (length === 1) return this.#members;
+    this.#turn = (this.#turn + 1) % length;
+    const turned = [...this.#members.slice(this.#turn), ...this.#members.slice(0, this.#turn)];
+    return turned.sort((a, b) => Number(a.isSuspect) - Number(b.isSuspect));
+  }
+
+  #attemptDeadline(deadline: number, { isWrite }: Attempt, tries: number): number {
+    if (isWrite || this.#members.length === 1) return deadline;
+    return Math.min(deadline, Date.now() + this.#times.attemptTimeoutMs * tries);
+  }
+
+  async #probe(): Promise<void> {
+    const deadline = Date.now() + this.#times.attemptTimeoutMs;
+    const token = await this.#authenticator.token(this.#inOrder(), deadline);
+    if (token.kind === 'failed') return;
+    const request = { key: Buffer.of(0), count_only: true, serializable: true };
+    await Promise.all(
+      this.#members.map(async (member) => {
+        const answer = await member.call('KV', 'range', request, { metadata: token.metadata, deadline, signal: undefined });
+        if (answer.kind === 'failed' && isMembersFault(answer.error.code)) member.suspect(SUSPECT_MS);
+        else member.trust();
+      }),
+    );
+  }
+}
+
+function isMembersFault(code: number): boolean {
+  return code === Status.unavailable || code === Status.deadlineExceeded || code === Status.internal;
+}
+
+/** Waits, or rejects with the signal's reason. */
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(done, ms);
+    function done(): void {
+      signal.removeEventListener('abort', stop);
+      resolve();
+    }
+    function stop(): void {
+      clearTimeout(timer);
+      reject(signal.reason);
+    }
+    signal.addEventListener('abort', stop, { once: true });
+  });
+}

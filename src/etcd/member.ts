@@ -1,0 +1,112 @@
+// One etcd member: its connection, and whether it is worth asking.
+
+import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
+import { noop } from 'cockatiel';
+import { Etcd3 } from 'etcd3';
+import type { StatusError } from './status.ts';
+
+/** Certificates for TLS to etcd, as PEM. */
+export interface EtcdTls {
+  readonly ca: Buffer;
+  /** The gateway's own certificate and key, for mutual TLS. */
+  readonly identity?: { readonly cert: Buffer; readonly key: Buffer } | undefined;
+}
+
+/** The services of etcd that are called. */
+export type EtcdServiceName = 'KV' | 'Lease' | 'Auth' | 'Maintenance';
+
+/** An answer, or the status that it failed with. */
+export type Answer<T> = { readonly kind: 'ok'; readonly value: T } | { readonly kind: 'failed'; readonly error: StatusError };
+
+/** What a call takes. */
+export interface MemberCall {
+  readonly metadata: Metadata;
+  /** When the call is given up, in milliseconds of the wall clock (gRPC's own measure). */
+  readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+type UnaryMethod = (
+  request: object,
+  metadata: Metadata,
+  options: { readonly deadline: number },
+  done: (error: ServiceError | null, value: unknown) => void,
+) => { cancel(): void };
+
+/** The largest answer taken from etcd, in bytes; etcd itself sends up to 2 GiB. */
+export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+// Reconnect quickly: with etcd3's policies off, this back-off alone decides how soon a member that is back is found.
+// Keepalive finds a peer that is gone without a word; below 5 s etcd answers it with GOAWAY (--grpc-keepalive-min-time).
+const CHANNEL_OPTIONS = {
+  'grpc.max_receive_message_length': MAX_ANSWER_BYTES,
+  'grpc.max_send_message_length': -1,
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 5_000,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+};
+
+/**
+ * A member, on etcd3's connection pool and nothing else of it: its policies (retries of writes, a breaker that one slow caller
+ * trips for all, channels closed by a canceled call) are off, and what it would throw is returned instead.
+ */
+export class Member extends Etcd3 {
+  readonly endpoint: string;
+  /** Until when, in milliseconds of the monotonic clock, others are asked first. */
+  #suspectUntilMs = 0;
+
+  constructor(endpoint: string, tls: EtcdTls | undefined) {
+    super({
+      hosts: endpoint,
+      grpcOptions: CHANNEL_OPTIONS,
+      faultHandling: { global: noop, host: () => noop },
+      ...(tls === undefined
+        ? {}
+        : {
+            credentials: {
+              rootCertificate: tls.ca,
+              ...(tls.identity && { privateKey: tls.identity.key, certChain: tls.identity.cert }),
+            },
+          }),
+    });
+    this.endpoint = endpoint;
+  }
+
+  /** Whether others should be asked first. */
+  get isSuspect(): boolean {
+    return performance.now() < this.#suspectUntilMs;
+  }
+
+  /** Has others asked first for so long. */
+  suspect(forMs: number): void {
+    this.#suspectUntilMs = performance.now() + forMs;
+  }
+
+  /** Takes back a suspicion. */
+  trust(): void {
+    this.#suspectUntilMs = 0;
+  }
+
+  /** Calls one method once. Never rejects for what the member or the network did. */
+  async call<T>(service: EtcdServiceName, method: string, request: object, call: MemberCall): Promise<Answer<T>> {
+    return this.pool.withConnection(service, ({ client }) => unary<T>(client, method, request, call));
+  }
+}
+
+function unary<T>(client: Client, method: string, request: object, call: MemberCall): Promise<Answer<T>> {
+  return new Promise((resolve) => {
+    const { signal, metadata, deadline } = call;
+    const run = Reflect.get(client, method) as UnaryMethod;
+    const active = run.call(client, request, metadata, { deadline }, (error, value) => {
+      signal?.removeEventListener('abort', cancel);
+      resolve(error === null ? { kind: 'ok', value: value as T } : { kind: 'failed', error });
+    });
+    function cancel(): void {
+      active.cancel();
+    }
+    if (signal?.aborted) cancel();
+    else signal?.addEventListener('abort', cancel, { once: true });
+  });
+}
+

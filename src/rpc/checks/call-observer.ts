@@ -1,0 +1,62 @@
+// Every call, however it ends, in the metrics and, where the level asks for it, in the log.
+
+import { Code } from '@connectrpc/connect';
+import type { Logger } from '../../telemetry/logger.ts';
+import type { Metrics } from '../../telemetry/metrics.ts';
+import type { CallContext, CallObserver, CallOutcome } from './call-context.ts';
+
+/**
+ * Creates the observer. A fault of ours is logged as an error with its cause, a failure of etcd as a warning, everything else at
+ * `debug`.
+ */
+export function createCallObserver(log: Logger, metrics: Metrics): CallObserver {
+  return {
+    began(call) {
+      const rpc = rpcName(call);
+      metrics.callsStarted.inc({ rpc, protocol: call.protocol });
+      metrics.callsInFlight.inc({ rpc });
+    },
+
+    ended(call, outcome) {
+      const rpc = rpcName(call);
+      const durationMs = performance.now() - call.startMs;
+      const code = outcome.code === undefined ? 'ok' : codeName(outcome.code);
+      metrics.callsInFlight.dec({ rpc });
+      metrics.callDuration.observe(
+        { rpc, protocol: call.protocol, code, reason: outcome.reason ?? '' },
+        durationMs / 1_000,
+      );
+      const level = levelOf(outcome);
+      if (!log.isLevelEnabled(level)) return;
+      log[level](
+        {
+          requestId: call.requestId,
+          rpc,
+          protocol: call.protocol,
+          peer: call.peer,
+          code,
+          ...(outcome.reason !== undefined && { reason: outcome.reason }),
+          durationMs: Math.round(durationMs * 1_000) / 1_000,
+          ...(level !== 'debug' && { error: outcome.error }),
+        },
+        'call ended',
+      );
+    },
+  };
+}
+
+function rpcName({ method }: CallContext): string {
+  return `${method.parent.typeName}/${method.name}`;
+}
+
+/** As protocols write it: `not_found`. */
+function codeName(code: Code): string {
+  return (Code[code] ?? String(code)).replace(/(?<!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+}
+
+function levelOf({ code, reason }: CallOutcome): 'error' | 'warn' | 'debug' {
+  if (code === Code.Internal || code === Code.Unknown || code === Code.DataLoss) return 'error';
+  if (code === Code.Unavailable && reason !== 'SHUTTING_DOWN') return 'warn';
+  if (reason?.startsWith('STORE_')) return 'warn';
+  return 'debug';
+}

@@ -1,0 +1,115 @@
+// The kinds of setting: each reads a text, and says in words what it expects.
+
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/** A kind of setting. */
+export interface SettingType<T> {
+  readonly schema: z.ZodType<T, string>;
+  /** What a text must be, for errors and documentation. */
+  readonly expects: string;
+}
+
+/** Where to listen. */
+export interface ListenAddress {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** A list, its items separated by commas. */
+export function list<T>(item: SettingType<T>): SettingType<readonly T[]> {
+  const schema = z.string().transform((text) => text.split(',').map((part) => part.trim()));
+  return { schema: schema.pipe(z.array(item.schema).min(1)), expects: `${item.expects}; several are separated by commas` };
+}
+
+/** `host:port`; an IPv6 host stands in brackets. */
+export const listenAddress: SettingType<ListenAddress> = {
+  schema: z
+    .string()
+    .regex(/^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/)
+    .transform((text) => {
+      const colon = text.lastIndexOf(':');
+      return { host: text.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(text.slice(colon + 1)) };
+    })
+    .refine(({ port }) => port <= 65_535),
+  expects: 'host:port, for example 127.0.0.1:8090 or [::1]:8090',
+};
+
+/** The address of an etcd member. */
+export const endpoint: SettingType<string> = {
+  schema: z
+    .string()
+    .transform((text) => (text.includes('://') ? text : `http://${text}`))
+    .pipe(z.string().regex(/^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/)),
+  expects: 'http://host:port or https://host:port',
+};
+
+/** The origin of a web page. */
+export const origin: SettingType<string> = {
+  schema: z.string().regex(/^(\*|https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?)$/),
+  expects: 'an origin such as https://app.example.com, or * for all',
+};
+
+/** Any text. */
+export const text: SettingType<string> = { schema: z.string().min(1), expects: 'a text' };
+
+/** A path of the file system. */
+export const path: SettingType<string> = { schema: z.string().min(1), expects: 'a path' };
+
+/** A file, read at start. */
+export const file: SettingType<Buffer> = {
+  schema: z.string().transform((name, context) => {
+    try {
+      return readFileSync(name);
+    } catch {
+      context.addIssue({ code: 'custom', message: 'not readable' });
+      return z.NEVER;
+    }
+  }),
+  expects: 'the path of a readable file',
+};
+
+/** The beginning of keys: no slash at its end. */
+export const keyPrefix: SettingType<string> = {
+  schema: z.string().regex(/^\/.{0,254}[^/]$/),
+  expects: 'a key prefix that begins with / and does not end with one, of at most 256 characters',
+};
+
+/** `true` or `false`. */
+export const flag: SettingType<boolean> = {
+  schema: z.enum(['true', 'false']).transform((word) => word === 'true'),
+  expects: 'true or false',
+};
+
+/** One of some words. */
+export function choice<const Word extends string>(words: readonly [Word, ...Word[]]): SettingType<Word> {
+  return { schema: z.enum(words) as z.ZodType<Word, string>, expects: words.join(', ') };
+}
+
+/** A whole number within bounds. */
+export function integer(min: number, max: number): SettingType<number> {
+  return {
+    schema: z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max)),
+    expects: `a whole number from ${min} to ${max}`,
+  };
+}
+
+const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+/** A time with its unit, in milliseconds. */
+export function duration(minMs: number, maxMs: number): SettingType<number> {
+  return {
+    schema: z
+      .string()
+      .regex(/^\d+(\.\d+)?(ms|s|m|h)$/)
+      .transform((word) => Number.parseFloat(word) * UNITS_MS[word.replace(/[\d.]+/, '') as keyof typeof UNITS_MS])
+      .pipe(z.number().min(minMs).max(maxMs)),
+    expects: `a time from ${durationText(minMs)} to ${durationText(maxMs)}, such as 500ms, 10s, 5m or 1h`,
+  };
+}
+
+function durationText(ms: number): string {
+  if (ms % 60_000 === 0) return `${ms / 60_000}m`;
+  return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
+}

@@ -1,0 +1,52 @@
+import type { HandlerContext, Interceptor } from '@connectrpc/connect';
+import { reasonError, reasonOf, toConnectError } from '../rpc/checks/errors.ts';
+import { type RpcCall, rpcCallKey } from './rpc-call.ts';
+
+/** What a handler throws, or is taken to have thrown, when it is told to stop and has nothing better to say. */
+const EMPTY_REASONS: ReadonlySet<string | undefined> = new Set([undefined, 'CALL_CANCELED', 'INTERNAL']);
+
+/**
+ * Returns the interceptor that must be outermost: it notes what a call fails with, and ends the streams that are stopped.
+ *
+ * A stream that is stopped ends with the reason that it was stopped for, whether its handler throws that or simply returns;
+ * a handler that has more to say (a resume token) throws its own error.
+ */
+export function createCallInterceptor(): Interceptor {
+  return (next) => async (request) => {
+    const call = request.contextValues.get(rpcCallKey);
+    if (call === undefined) return next(request);
+    try {
+      const response = await next(request);
+      call.isAnswered = true;
+      return response.stream ? { ...response, message: watched(response.message, call) } : response;
+    } catch (error) {
+      throw failed(call, error);
+    }
+  };
+}
+
+/** Refuses, before its body is read, a call that is not admitted. Throws the reason. */
+export function refuseUnadmitted(context: HandlerContext): void {
+  const call = context.values.get(rpcCallKey);
+  if (call?.refusal !== undefined) throw call.fail(call.refusal);
+}
+
+async function* watched<T>(messages: AsyncIterable<T>, call: RpcCall): AsyncGenerator<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    throw failed(call, error);
+  }
+  if (call.stopReason !== undefined) throw call.fail(call.stopReason);
+}
+
+function failed(call: RpcCall, error: unknown): unknown {
+  const { stopReason } = call;
+  if (stopReason === undefined) return call.fail(error);
+  const said = toConnectError(error, call.context.requestId);
+  return call.fail(EMPTY_REASONS.has(reasonOf(said)) ? stopped(stopReason.rawMessage, error) : said);
+}
+
+function stopped(message: string, cause: unknown): unknown {
+  return reasonError('SHUTTING_DOWN', message, {}, cause);
+}

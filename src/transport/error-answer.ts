@@ -1,0 +1,39 @@
+import type { ConnectError } from '@connectrpc/connect';
+import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
+import type { Exchange } from './exchange.ts';
+import { type NodeRequest, toHeaderFields } from './node-http.ts';
+
+const GRPC_CONTENT_TYPE = /^application\/grpc(-web)?(?:-text)?(?:[+;]|$)/i;
+
+/** Returns the protocol that a request speaks, going by its content type. */
+export function protocolOf(request: NodeRequest): 'grpc' | 'grpc-web' | 'connect' {
+  const match = GRPC_CONTENT_TYPE.exec(request.headers['content-type'] ?? '');
+  if (match === null) return 'connect';
+  return match[1] === undefined ? 'grpc' : 'grpc-web';
+}
+
+/**
+ * Answers with an error in the form of the protocol that the caller speaks: for gRPC and gRPC-Web a status without a body, for
+ * everything else the JSON of Connect. `status` is for the latter, and defaults to the HTTP status of the error's code.
+ */
+export async function answerError(exchange: Exchange, error: ConnectError, status?: number): Promise<void> {
+  const protocol = protocolOf(exchange.request);
+  if (protocol === 'connect') return answerErrorJson(exchange, error, status);
+  const trailer = toHeaderFields(setTrailerStatus(new Headers(), error));
+  await exchange.respond(200, { 'content-type': `application/${protocol}+proto`, ...trailer });
+}
+
+/** Answers with an error as Connect's JSON, whatever the caller speaks. */
+export async function answerErrorJson(
+  exchange: Exchange,
+  error: ConnectError,
+  status?: number,
+): Promise<void> {
+  const body = errorToJsonBytes(error, undefined);
+  await exchange.respond(
+    status ?? codeToHttpStatus(error.code),
+    { 'content-type': 'application/json' },
+    body,
+  );
+}

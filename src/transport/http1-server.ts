@@ -1,0 +1,135 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Log } from './log.ts';
+import type { NodeHandler } from './node-http.ts';
+
+const KEEP_ALIVE_PROBE_MS = 30_000;
+/** Longer than the minute after which proxies drop an idle connection: the side that sends requests is to close it. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+const TIMEOUT_CHECK_MS = 2_000;
+/** While draining, how long a connection stays open for a request that may be on its way. */
+const LAST_REQUEST_GRACE_MS = 300;
+const DRAIN_CHECK_MS = 20;
+/** How long a client may take to close its side of a connection that was closed on ours. */
+const CLOSE_TIMEOUT_MS = 500;
+
+/** What serves the connections of one HTTP version. */
+export interface HttpServer {
+  /** Takes over a connection. */
+  serve(socket: Socket): void;
+  /** Open connections. */
+  readonly size: number;
+  /** Closes every connection as soon as that loses no call. */
+  drain(): void;
+  /** Closes every connection now, and frees what the server holds. */
+  destroy(): void;
+}
+
+/** State of one connection. `isClosing`: its end was announced, and a request that comes all the same is not served. */
+interface Connection {
+  requests: number;
+  idleSinceMs: number;
+  isClosing: boolean;
+}
+
+/**
+ * Returns what serves connections of HTTP/1.0 and 1.1.
+ *
+ * A drain lets every connection have one more answer, with `connection: close`; a connection that is idle is closed when no
+ * request has come for 300 ms, since a client may have sent one just then.
+ */
+export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
+  const connections = new Map<Socket, Connection>();
+  let drainTimer: NodeJS.Timeout | undefined;
+
+  const server = createServer(
+    {
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      // The request handler answers it, with a body that says what is wrong.
+      requireHostHeader: false,
+    },
+    (request, response) => {
+      const connection = connections.get(request.socket);
+      if (connection === undefined || connection.isClosing) return request.socket.destroy();
+      track(connection, response);
+      handler(request, response);
+    },
+  );
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    log.debug({ code: error.code }, 'a client sent what is not HTTP/1.1');
+    answerClientError(error, socket);
+  });
+  // A server that does not listen itself runs its time-outs only when told so.
+  server.emit('listening');
+
+  function track(connection: Connection, response: ServerResponse<IncomingMessage>): void {
+    connection.requests += 1;
+    response.once('close', () => {
+      connection.requests -= 1;
+      connection.idleSinceMs = performance.now();
+    });
+  }
+
+  function closeIdle(): void {
+    const now = performance.now();
+    for (const [socket, connection] of connections) {
+      if (connection.requests > 0 || connection.isClosing) continue;
+      if (now - connection.idleSinceMs < LAST_REQUEST_GRACE_MS) continue;
+      connection.isClosing = true;
+      socket.end();
+      setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();
+    }
+  }
+
+  return {
+    serve(socket) {
+      connections.set(socket, { requests: 0, idleSinceMs: performance.now(), isClosing: false });
+      socket.once('close', () => connections.delete(socket));
+      socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
+      server.emit('connection', socket);
+    },
+    get size() {
+      return connections.size;
+    },
+    drain() {
+      const now = performance.now();
+      for (const connection of connections.values()) connection.idleSinceMs = now;
+      drainTimer ??= setInterval(closeIdle, DRAIN_CHECK_MS);
+    },
+    destroy() {
+      clearInterval(drainTimer);
+      for (const socket of connections.keys()) socket.destroy();
+      server.close();
+    },
+  };
+}
+
+function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [status, message] = clientErrorAnswer(error.code);
+  const body = JSON.stringify({ code: 'invalid_argument', message });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();
+}
+
+function clientErrorAnswer(code: string | undefined): readonly [status: string, message: string] {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return ['431 Request Header Fields Too Large', 'The headers or the path are too long; send a POST'];
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return ['408 Request Timeout', 'The request did not come in time'];
+    default:
+      return ['400 Bad Request', 'This is not HTTP/1.1'];
+  }
+}

@@ -1,0 +1,117 @@
+import { constants, createServer, type ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { HttpServer } from './http1-server.ts';
+import type { Log } from './log.ts';
+import type { NodeHandler } from './node-http.ts';
+
+/** Calls at once on one connection. A stream costs some 30 KiB; callers that need more open another connection. */
+const MAX_CONCURRENT_STREAMS = 20_000;
+/** What one connection may hold in headers and frames, in MiB: Node's own 10 end a connection with many streams. */
+const MAX_SESSION_MEMORY_MIB = 256;
+/** Cancellations at once, and each second after that: Node's own 1000 and 33 end a proxy's connection with all its calls. */
+const STREAM_RESET_BURST = 20_000;
+const STREAM_RESET_RATE = 2_000;
+/** Bytes that a connection may send before it is told to go on. Node's own 64 KiB stall many streams that say nothing. */
+const CONNECTION_WINDOW_BYTES = 16 * 1024 * 1024;
+/** While draining, how long a client may take to answer the ping that tells that it knows. */
+const GOAWAY_ACK_TIMEOUT_MS = 1_000;
+/** How long a client may take to close its side of a connection that was closed on ours, in milliseconds. */
+const CLOSE_TIMEOUT_MS = 500;
+/** The last stream id there can be: a GOAWAY with it says that no call is refused yet (RFC 9113, 6.8). */
+const MAX_STREAM_ID = 2 ** 31 - 1;
+
+/** What {@link createHttp2Server} needs. */
+export interface Http2ServerOptions {
+  readonly handler: NodeHandler;
+  /** How often a connection is pinged, in milliseconds. One that has not answered by the next ping is dropped. */
+  readonly pingIntervalMs: number;
+  readonly log: Log;
+}
+
+/**
+ * Returns what serves connections of HTTP/2.
+ *
+ * A drain first tells clients to open no more streams, then waits for those that were under way (a ping's answer comes after
+ * them), and only then refuses further ones: so no call is lost between the two.
+ */
+export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerOptions): HttpServer {
+  const connections = new Map<Socket, ServerHttp2Session | undefined>();
+  let isDraining = false;
+
+  const server = createServer(
+    {
+      maxSessionMemory: MAX_SESSION_MEMORY_MIB,
+      streamResetBurst: STREAM_RESET_BURST,
+      streamResetRate: STREAM_RESET_RATE,
+      settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
+    },
+    handler,
+  );
+  server.on('sessionError', (error: Error) => log.debug({ err: error }, 'an HTTP/2 connection failed'));
+
+  function open(session: ServerHttp2Session, socket: Socket): void {
+    connections.set(socket, session);
+    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+    const stopPings = keepChecking(session, socket);
+    session.once('close', stopPings);
+    if (isDraining) goAway(session);
+  }
+
+  function keepChecking(session: ServerHttp2Session, socket: Socket): () => void {
+    let isAwaited = false;
+    const timer = setInterval(() => {
+      if (isAwaited) {
+        log.debug(
+          { peer: socket.remoteAddress },
+          'an HTTP/2 connection does not answer pings and is dropped',
+        );
+        session.destroy();
+        socket.destroy();
+        return;
+      }
+      isAwaited = session.ping(() => {
+        isAwaited = false;
+      });
+    }, pingIntervalMs);
+    timer.unref();
+    return () => clearInterval(timer);
+  }
+
+  return {
+    serve(socket) {
+      // A client that closes its side has left: HTTP/2 has no use for half a connection.
+      socket.allowHalfOpen = false;
+      connections.set(socket, undefined);
+      socket.once('close', () => connections.delete(socket));
+      socket.once('finish', () => setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref());
+      server.once('session', (session) => open(session, socket));
+      server.emit('connection', socket);
+    },
+    get size() {
+      return connections.size;
+    },
+    drain() {
+      isDraining = true;
+      for (const session of connections.values()) if (session !== undefined) goAway(session);
+    },
+    destroy() {
+      for (const [socket, session] of connections) {
+        session?.destroy();
+        socket.destroy();
+      }
+      server.close();
+    },
+  };
+}
+
+function goAway(session: ServerHttp2Session): void {
+  if (session.closed || session.destroyed) return;
+  session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
+  const close = () => {
+    clearTimeout(timer);
+    session.close();
+  };
+  const timer = setTimeout(close, GOAWAY_ACK_TIMEOUT_MS);
+  session.once('close', () => clearTimeout(timer));
+  session.ping(close);
+}

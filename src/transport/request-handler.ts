@@ -1,0 +1,79 @@
+import { Code } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import { reasonError, toConnectError } from '../rpc/checks/errors.ts';
+import { authorityOf } from './authority.ts';
+import { createCorsHeaders } from './cors.ts';
+import { answerError, answerErrorJson } from './error-answer.ts';
+import { Exchange, type ExchangePolicy } from './exchange.ts';
+import { answerRoute, type HttpRoute } from './http-route.ts';
+import type { Log } from './log.ts';
+import type { NodeHandler, NodeRequest } from './node-http.ts';
+import { createRequestIds } from './request-id.ts';
+
+/** Longest path that an error quotes, in characters. */
+const MAX_QUOTED_CHARS = 200;
+
+/** Serves one call of an rpc. */
+export type RpcServer = (rpc: UniversalHandler, authority: string, exchange: Exchange) => Promise<void>;
+
+/** What {@link createRequestHandler} needs. */
+export interface RequestHandlerOptions {
+  /** The rpcs by their path, such as `/concord.kv.v1.KvService/Get`. */
+  readonly rpcs: ReadonlyMap<string, UniversalHandler>;
+  readonly serveRpc: RpcServer;
+  readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
+  readonly corsOrigins: readonly string[] | '*';
+  readonly policy: ExchangePolicy;
+  readonly log: Log;
+}
+
+/** Returns what answers every request, rpcs and plain routes alike. It never throws. */
+export function createRequestHandler(options: RequestHandlerOptions): NodeHandler {
+  const { rpcs, serveRpc, httpRoutes, log } = options;
+  const putCorsHeaders = createCorsHeaders(options.corsOrigins);
+  const requestIdOf = createRequestIds();
+
+  async function answer(exchange: Exchange): Promise<void> {
+    const { request, response, path } = exchange;
+    if (putCorsHeaders(request, response)) return;
+    const authority = authorityOf(request);
+    const route = httpRoutes.get(path);
+    if (route !== undefined && (authority !== undefined || mayOmitHost(request))) {
+      return answerRoute(route, exchange);
+    }
+    if (authority === undefined) {
+      const message =
+        'The request names no valid host; send a Host header or :authority of the form host:port';
+      return answerErrorJson(exchange, reasonError('REQUEST_MALFORMED', message), 400);
+    }
+    const rpc = rpcs.get(path);
+    if (rpc !== undefined) return serveRpc(rpc, authority, exchange);
+    const message = `There is no rpc ${path.slice(0, MAX_QUOTED_CHARS)} here; check service and method name`;
+    return answerError(exchange, reasonError('NOT_SUPPORTED', message), 404);
+  }
+
+  return (request, response) => {
+    // Whoever leaves while something is read or written makes these fire; 'close' is what we go by.
+    request.on('error', () => {});
+    response.on('error', () => {});
+    const exchange = new Exchange(
+      request,
+      response,
+      requestIdOf(request.headers['x-request-id']),
+      options.policy,
+    );
+    answer(exchange).catch(async (error: unknown) => {
+      const { requestId, path } = exchange;
+      const sent = toConnectError(error, requestId);
+      if (sent.code === Code.Internal)
+        log.error({ err: error, requestId, path }, 'a request could not be answered');
+      if (response.headersSent) response.destroy();
+      else await answerError(exchange, sent);
+    });
+  };
+}
+
+/** HTTP/1.0 has no Host header; load balancers' probes still speak it. */
+function mayOmitHost(request: NodeRequest): boolean {
+  return request.httpVersion === '1.0' && request.headers.host === undefined;
+}

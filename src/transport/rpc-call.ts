@@ -1,0 +1,88 @@
+import { type ConnectError, createContextKey } from '@connectrpc/connect';
+import type { CallContext, CallObserver } from '../rpc/checks/call-context.ts';
+import { reasonError, reasonOf, toConnectError } from '../rpc/checks/errors.ts';
+
+/**
+ * One call while it is served.
+ *
+ * `failure` is set once, by whoever learns first that the call fails, and is what the caller is sent; `ended` is reported
+ * once, when the answer has left or can no longer be sent, and the signal is aborted only in the latter case or by `stop`.
+ */
+export class RpcCall {
+  readonly context: CallContext;
+  readonly isStream: boolean;
+  /** Set before the handler runs where the call is not admitted. */
+  refusal: ConnectError | undefined;
+  /** Whether the handler has answered: what goes wrong after that is not the caller's doing. */
+  isAnswered = false;
+  readonly #observer: CallObserver;
+  readonly #abort = new AbortController();
+  #failure: ConnectError | undefined;
+  #stopReason: ConnectError | undefined;
+  #isEnded = false;
+
+  constructor(context: CallContext, observer: CallObserver) {
+    this.context = context;
+    this.isStream = context.method.methodKind !== 'unary';
+    this.#observer = observer;
+    observer.began(context);
+  }
+
+  /** Aborted when the caller goes away (`CALL_CANCELED`) and when the call is stopped; never because it ended well. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** What the call fails with. */
+  get failure(): ConnectError | undefined {
+    return this.#failure;
+  }
+
+  /** Why the call is being stopped, once it is. */
+  get stopReason(): ConnectError | undefined {
+    return this.#stopReason;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Notes what the call fails with, and returns it as what to send: the first failure is the one that counts. */
+  fail(error: unknown): ConnectError {
+    this.#failure ??= toConnectError(error, this.context.requestId);
+    return this.#failure;
+  }
+
+  /** Tells the handler to end, for `reason`. The call goes on until it does. */
+  stop(reason: ConnectError): void {
+    this.#stopReason ??= reason;
+    this.#abort.abort(this.#stopReason);
+  }
+
+  /** The answer has been sent. */
+  finish(): void {
+    this.#end(this.#failure);
+  }
+
+  /** The connection went away before the answer was sent: the caller's doing, unless the call was being stopped. */
+  lose(): void {
+    const lost = this.#failure ?? this.#stopReason ?? reasonError('CALL_CANCELED', 'The caller went away');
+    this.#end(lost);
+    if (!this.signal.aborted) this.#abort.abort(lost);
+  }
+
+  #end(error: ConnectError | undefined): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#observer.ended(this.context, {
+      code: error?.code,
+      reason: error === undefined ? undefined : reasonOf(error),
+      error,
+    });
+  }
+}
+
+/** Where the gate and the interceptor of the transport find the call. */
+export const rpcCallKey = createContextKey<RpcCall | undefined>(undefined, {
+  description: 'the call being served',
+});

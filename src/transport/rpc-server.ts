@@ -1,0 +1,126 @@
+import {
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+  type Interceptor,
+} from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import { compressionGzip } from '@connectrpc/connect-node';
+import { type CallObserver, callContextKey } from '../rpc/checks/call-context.ts';
+import { reasonError } from '../rpc/checks/errors.ts';
+import { createCallInterceptor, refuseUnadmitted } from './call-interceptor.ts';
+import { giveTimeout } from './client-timeout.ts';
+import { answerErrorJson, protocolOf } from './error-answer.ts';
+import type { Exchange } from './exchange.ts';
+import { http2StreamOf } from './node-http.ts';
+import type { OpenCalls } from './open-calls.ts';
+import { createErrorRewriter } from './protocol-errors.ts';
+import type { RpcServer } from './request-handler.ts';
+import { RpcCall, rpcCallKey } from './rpc-call.ts';
+import { sendAnswer } from './send-answer.ts';
+import { toUniversalRequest } from './universal-request.ts';
+
+/** Messages below this size are sent as they are: 16 KiB. Compressing them costs more than it saves. */
+const COMPRESS_MIN_BYTES = 16 * 1024;
+
+/** What {@link createRpcs} needs. */
+export interface RpcOptions {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly interceptors: readonly Interceptor[];
+  readonly maxRequestBytes: number;
+  readonly maxResponseBytes: number;
+}
+
+/** Returns the rpcs of some routes by their path. */
+export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHandler> {
+  const router = createConnectRouter({
+    interceptors: [createCallInterceptor(), ...options.interceptors],
+    requestGate: refuseUnadmitted,
+    acceptCompression: [compressionGzip],
+    compressMinBytes: COMPRESS_MIN_BYTES,
+    readMaxBytes: options.maxRequestBytes,
+    writeMaxBytes: options.maxResponseBytes,
+  });
+  options.routes(router);
+  return new Map(router.handlers.map((rpc) => [rpc.requestPath, rpc]));
+}
+
+/** What {@link createRpcServer} needs. */
+export interface RpcServerOptions {
+  readonly calls: OpenCalls;
+  readonly observer: CallObserver;
+  /** The deadline of a unary call that brings none of its own, in milliseconds. Default: none. */
+  readonly defaultTimeoutMs?: number | undefined;
+}
+
+/**
+ * Returns what serves one call with a handler of the library.
+ *
+ * It takes the place of connect-node's own adapter, whose listener throws for a malformed authority, which ends the process,
+ * and which writes to the console for every caller that leaves.
+ */
+export function createRpcServer({ calls, observer, defaultTimeoutMs }: RpcServerOptions): RpcServer {
+  return async (rpc, authority, exchange) => {
+    const call = openCall(rpc, exchange, observer);
+    calls.add(call);
+    try {
+      const { request, response } = exchange;
+      const values = createContextValues().set(callContextKey, call.context).set(rpcCallKey, call);
+      if (request.method === 'GET') response.setHeader('cache-control', 'no-store');
+      const universal = toUniversalRequest(request, authority, call.signal, values);
+      if (defaultTimeoutMs !== undefined && !call.isStream) {
+        giveTimeout(universal.header, call.context.protocol, defaultTimeoutMs);
+      }
+      const answer = await rpc(universal);
+      if (answer.body === undefined) await answerMismatch(rpc, answer.status, exchange, call);
+      else await sendAnswer(answer, exchange, call, createErrorRewriter(call));
+    } catch (error) {
+      throw call.fail(error);
+    } finally {
+      calls.delete(call);
+    }
+  };
+}
+
+function openCall(rpc: UniversalHandler, exchange: Exchange, observer: CallObserver): RpcCall {
+  const { request, response, requestId } = exchange;
+  const context = {
+    requestId,
+    method: rpc.method,
+    protocol: protocolOf(request),
+    peer: request.socket.remoteAddress ?? '',
+    startMs: performance.now(),
+  };
+  const call = new RpcCall(context, observer);
+  // HTTP/2's compatibility response emits 'finish' also for a stream that was reset; its stream does not.
+  const outgoing = http2StreamOf(request) ?? response;
+  outgoing.once('finish', () => call.finish());
+  outgoing.once('close', () => call.lose());
+  return call;
+}
+
+/** Answers a request that the library answers with nothing but a status: wrong method, content type or HTTP version. */
+async function answerMismatch(
+  rpc: UniversalHandler,
+  status: number,
+  exchange: Exchange,
+  call: RpcCall,
+): Promise<void> {
+  const { response, request } = exchange;
+  switch (status) {
+    case 405: {
+      response.setHeader('allow', rpc.allowedMethods.join(', '));
+      const message = `${rpc.requestPath} takes ${rpc.allowedMethods.join(' and ')} only`;
+      return answerErrorJson(exchange, call.fail(reasonError('REQUEST_MALFORMED', message)), status);
+    }
+    case 505: {
+      const message = `${rpc.requestPath} streams both ways, which takes HTTP/2`;
+      return answerErrorJson(exchange, call.fail(reasonError('NOT_SUPPORTED', message)), status);
+    }
+    default: {
+      const given = (request.headers['content-type'] ?? 'none').slice(0, 100);
+      const message = `No content type that ${rpc.requestPath} takes: ${given}; see the protocols of Connect, gRPC and gRPC-Web`;
+      return answerErrorJson(exchange, call.fail(reasonError('REQUEST_MALFORMED', message)), status);
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import type { ContextValues } from '@connectrpc/connect';
+import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
+import { reasonError } from '../rpc/checks/errors.ts';
+import { isBoundlessTimeout } from './client-timeout.ts';
+import { isEncrypted, type NodeRequest } from './node-http.ts';
+
+/**
+ * Returns a request in the form that the library's handlers take.
+ *
+ * Unlike connect-node's own conversion it takes a signal that is aborted only when the caller leaves, and a body that is not
+ * read to its end leaves the connection alone. Throws `REQUEST_MALFORMED` for a header that the web's Headers do not take.
+ */
+export function toUniversalRequest(
+  request: NodeRequest,
+  authority: string,
+  signal: AbortSignal,
+  contextValues: ContextValues,
+): UniversalServerRequest {
+  return {
+    httpVersion: request.httpVersion,
+    method: request.method ?? '',
+    url: `${isEncrypted(request) ? 'https' : 'http'}://${authority}${request.url ?? '/'}`,
+    header: toWebHeaders(request),
+    body: request.iterator({ destroyOnReturn: false }),
+    signal,
+    contextValues,
+  };
+}
+
+function toWebHeaders(request: NodeRequest): Headers {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (value === undefined || name.startsWith(':')) continue;
+    if (typeof value === 'string' && isBoundlessTimeout(name, value)) continue;
+    append(headers, name, value);
+  }
+  return headers;
+}
+
+function append(headers: Headers, name: string, value: string | readonly string[]): void {
+  try {
+    for (const each of typeof value === 'string' ? [value] : value) headers.append(name, each);
+  } catch (error) {
+    throw reasonError(
+      'REQUEST_MALFORMED',
+      `The header ${name} has characters that headers cannot have`,
+      {},
+      error,
+    );
+  }
+}

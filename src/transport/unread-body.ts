@@ -1,0 +1,51 @@
+import { constants } from 'node:http2';
+import { http2StreamOf, type NodeRequest } from './node-http.ts';
+
+/** How much of an unwanted body is read and thrown away, in bytes, and for how long, in milliseconds. */
+const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
+const MAX_DISCARD_MS = 3_000;
+
+/**
+ * Tells whether an HTTP/1 request is answered before its body has come, and more of it may come than is worth waiting for:
+ * the connection cannot be used again then. A rest of at most `maxBytes` Node reads and drops by itself.
+ */
+export function leavesBodyUnread(request: NodeRequest, maxBytes: number): boolean {
+  if (request.complete || http2StreamOf(request) !== undefined) return false;
+  const length = Number(request.headers['content-length'] ?? Number.NaN);
+  return !(length <= maxBytes);
+}
+
+/**
+ * Reads on and throws away what comes, so that a caller which sends all of its request before it reads the answer gets the
+ * answer and not a reset connection. Resolves at the end of the body, when the caller leaves, or after 64 MiB or 3 s.
+ */
+export function discardBody(request: NodeRequest): Promise<void> {
+  return new Promise((resolve) => {
+    let discardedBytes = 0;
+    const timer = setTimeout(done, MAX_DISCARD_MS);
+    function done(): void {
+      clearTimeout(timer);
+      for (const event of ['end', 'close', 'error']) request.off(event, done);
+      request.off('data', count);
+      resolve();
+    }
+    function count(chunk: Uint8Array): void {
+      discardedBytes += chunk.byteLength;
+      if (discardedBytes > MAX_DISCARDED_BYTES) done();
+    }
+    for (const event of ['end', 'close', 'error']) request.on(event, done);
+    request.on('data', count);
+    request.resume();
+  });
+}
+
+/** Tells an HTTP/2 caller, once its answer has left, that the rest of its request is not wanted (RFC 9113, 8.1). */
+export function stopUnreadStream(request: NodeRequest): void {
+  const stream = http2StreamOf(request);
+  if (stream === undefined || request.readableEnded) return;
+  request.resume();
+  stream.once('finish', () => {
+    // The trailers leave after 'finish'.
+    setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+  });
+}

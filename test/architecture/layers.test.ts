@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** What each layer of src/ may import: folders of ours, and packages. `node:` stands for Node's own modules. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  domain: ['domain'],
+  etcd: ['etcd', 'domain', 'telemetry', 'etcd3', '@grpc/grpc-js', 'cockatiel', 'node:'],
+  rpc: ['rpc', 'gen', 'domain', 'telemetry', '@connectrpc/connect', '@bufbuild/', 'node:'],
+  transport: ['transport', 'rpc', 'domain', 'telemetry', 'gen', '@connectrpc/', '@bufbuild/', 'cors', 'node:'],
+  http: ['http', 'gen', 'rpc', 'telemetry'],
+  embedded: ['embedded', 'node:'],
+  settings: ['settings', 'zod', 'node:'],
+  telemetry: ['telemetry', 'pino', 'prom-client', 'node:'],
+};
+
+/** Packages that one layer alone may know. */
+const OWNED = { etcd3: 'etcd', '@grpc/grpc-js': 'etcd', cockatiel: 'etcd', zod: 'settings', pino: 'telemetry' } as const;
+
+interface Import {
+  readonly file: string;
+  readonly layer: string;
+  readonly target: string;
+}
+
+describe('the layers of src/', () => {
+  const imports = sourceFiles('src').flatMap(importsOf);
+
+  it('are all in the table', () => {
+    const folders = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    expect(folders.map((folder) => folder.name).filter((name) => !(name in LAYERS))).toEqual([]);
+  });
+
+  it('import only what the table lets them', () => {
+    const forbidden = imports.filter(({ layer, target }) => {
+      const allowed = LAYERS[layer];
+      return allowed !== undefined && !allowed.some((each) => target === each || target.startsWith(each));
+    });
+    expect(forbidden.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  it('keep each package to the layer that owns it', () => {
+    const strays = imports.filter(({ layer, target }) =>
+      Object.entries(OWNED).some(([name, owner]) => target === name && layer !== owner),
+    );
+    expect(strays.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  it('read the environment in src/settings alone, besides src/main.ts that hands it in', () => {
+    const readers = sourceFiles('src').filter(
+      (file) => /process\.env/.test(readFileSync(file, 'utf8')) && !/^src\/(settings\/|main\.ts)/.test(file),
+    );
+    expect(readers.filter((file) => !file.startsWith('src/embedded/'))).toEqual([]);
+  });
+
+  it('say in their main file what they are for', () => {
+    const mainFiles = [
+      'src/domain/errors.ts',
+      'src/etcd/open-etcd.ts',
+      'src/rpc/checks/checks.ts',
+      'src/transport/start-server.ts',
+      'src/http/operator-routes.ts',
+      'src/embedded/start-embedded-etcd.ts',
+      'src/settings/parse-settings.ts',
+      'src/telemetry/logger.ts',
+    ];
+    for (const file of mainFiles) expect(readFileSync(file, 'utf8'), file).toMatch(/^\/\/ .+\n\/\/ .+\n/);
+  });
+});
+
+function sourceFiles(root: string): string[] {
+  return readdirSync(root, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
+
+function importsOf(file: string): Import[] {
+  const layer = file.split('/')[1] ?? '';
+  const text = readFileSync(file, 'utf8');
+  return [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gms)].map(([, specifier = '']) => ({
+    file,
+    layer,
+    target: specifier.startsWith('.') ? folderOf(normalize(join(dirname(file), specifier))) : specifier,
+  }));
+}
+
+/** The layer of a file of ours: `domain` for src/domain/…, `gen` for gen/…. */
+function folderOf(path: string): string {
+  const [top = '', second = ''] = path.split('/');
+  return top === 'src' ? second : top;
+}
