@@ -7,6 +7,7 @@ import { KvService } from '../gen/concord/kv/v1/kv_service_pb.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
+import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
 import { findEtcd } from './embedded/find-etcd.ts';
 import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
 import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
@@ -19,9 +20,10 @@ import { startReadiness } from './rpc/health/readiness.ts';
 import { createKvHandlers } from './rpc/kv/kv-handlers.ts';
 import { registerReflection } from './rpc/reflection/reflection.ts';
 import type { Settings } from './settings/definitions.ts';
+import { systemClock } from './system-clock.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
-import { type Listener, startServer } from './transport/start-server.ts';
+import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
 
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
 export interface App extends AsyncDisposable {
@@ -29,6 +31,8 @@ export interface App extends AsyncDisposable {
   /** The etcd that this process runs; undefined where it uses one that others run. */
   readonly embedded: EmbeddedEtcd | undefined;
   readonly etcd: Etcd;
+  /** What it holds at the moment. */
+  stats(): { readonly server: ServerStats; readonly watch: WatchHubStats };
   /** Rejects when the gateway cannot go on: the etcd that it ran keeps crashing. Never resolves before it is drained. */
   readonly failed: Promise<void>;
   drain(): Promise<void>;
@@ -46,7 +50,8 @@ export async function createApp(
 ): Promise<App> {
   await using started = new AsyncDisposableStack();
 
-  const embedded = settings.etcdEndpoints === undefined ? started.use(await runEtcd(settings, log, signal)) : undefined;
+  const embedded =
+    settings.etcdEndpoints === undefined ? started.use(await runEtcd(settings, log, signal)) : undefined;
   const etcd = started.use(
     openEtcd({
       endpoints: settings.etcdEndpoints ?? (embedded === undefined ? [] : [embedded.endpoint]),
@@ -62,10 +67,16 @@ export async function createApp(
   );
   const metrics = createMetrics();
   const kv = createKvService(etcd.store, etcd.leases);
+  const hub = started.use(
+    new WatchHub(
+      { source: etcd.watches, store: etcd.store, leases: etcd.leases, clock: systemClock },
+      { historyBytes: settings.watchHistoryBytes },
+    ),
+  );
   const services = [KvService, Health];
 
   function routes(router: ConnectRouter): void {
-    router.service(KvService, createKvHandlers(kv));
+    router.service(KvService, createKvHandlers(kv, { hub, store: etcd.store, source: etcd.watches }));
     router.service(Health, createHealthHandlers(readiness, [KvService.typeName]));
     registerReflection(router, services, [file_concord_error_v1_error_reason, file_google_rpc_error_details]);
   }
@@ -89,6 +100,13 @@ export async function createApp(
   );
   metrics.gauge('concord_connections', 'Open connections.', () => server.stats().connections);
   metrics.gauge('concord_streams', 'Open server streams.', () => server.stats().streams);
+  metrics.gauge('concord_watch_subscriptions', 'Open watches of callers.', () => hub.stats().subscriptions);
+  metrics.gauge(
+    'concord_watch_channels',
+    'Watches that this gateway has open at etcd.',
+    () => hub.stats().channels,
+  );
+  metrics.gauge('concord_watch_history_bytes', 'Changes held in memory.', () => hub.stats().historyBytes);
   await readiness.check();
 
   // Torn down in the order opposite to the start: first the server drains, last etcd stops.
@@ -99,6 +117,7 @@ export async function createApp(
     listeners: server.listeners,
     embedded,
     etcd,
+    stats: () => ({ server: server.stats(), watch: hub.stats() }),
     failed: embedded?.exited ?? new Promise(() => {}),
     drain,
     [Symbol.asyncDispose]: drain,
@@ -115,7 +134,10 @@ async function runEtcd(settings: Settings, log: Logger, signal: AbortSignal): Pr
     },
     { signal },
   );
-  return startEmbeddedEtcd({ binary: found.path, version: found.version, dataDir: settings.dataDir, log }, { signal });
+  return startEmbeddedEtcd(
+    { binary: found.path, version: found.version, dataDir: settings.dataDir, log },
+    { signal },
+  );
 }
 
 function etcdIdentity({ etcdUsername, etcdPassword, etcdCa, etcdCert, etcdKey }: Settings) {

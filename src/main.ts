@@ -74,7 +74,8 @@ function aborted(signal: AbortSignal): Promise<void> {
 async function banner(app: App): Promise<string> {
   const [first] = app.listeners;
   const url = first === undefined ? '' : urlOf(first);
-  const where = app.embedded === undefined ? 'of the endpoints given' : `run here, data in ${app.embedded.dataDir}`;
+  const where =
+    app.embedded === undefined ? 'of the endpoints given' : `run here, data in ${app.embedded.dataDir}`;
   return [
     `Concord ${packageJson.version}: gRPC, gRPC-Web, Connect and HTTP/JSON on one port`,
     ...app.listeners.map((each) => `  listening  ${urlOf(each)}`),

@@ -31,6 +31,19 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array | undefined {
   return undefined;
 }
 
+/** Neighbouring keys, as opposed to a single one. */
+export type KeySpan = Extract<KeyRange, { readonly kind: 'range' }>;
+
+/** Returns a range as neighbouring keys: of a single key, from it to the next that there can be. */
+export function spanOf(range: KeyRange): KeySpan {
+  return range.kind === 'range' ? range : { kind: 'range', start: range.key, end: keyAfter(range.key) };
+}
+
+/** Returns a text that stands for a key in a map: one character a byte, so that keys that are not UTF-8 stay apart. */
+export function keyId(key: Uint8Array): string {
+  return String.fromCharCode(...key);
+}
+
 /** Returns the smallest key greater than `key`. */
 export function keyAfter(key: Uint8Array): Uint8Array {
   return concatKeys(key, Uint8Array.of(0));

@@ -1,6 +1,7 @@
 // The ports through which the domain reaches a store: an ordered, revisioned key-value store with transactions and leases.
 // Src/etcd implements them; everything they say of failures is a DomainError with the reason named.
 
+import type { DomainError } from './errors.ts';
 import type { KeyRange } from './key-range.ts';
 
 /**
@@ -146,6 +147,57 @@ export interface KeyValueStore {
   txn(txn: Txn, options: OperationOptions): Promise<AtRevision<TxnResult>>;
 }
 
+/** One change of one key. */
+export type StoreEvent =
+  | { readonly kind: 'put'; readonly kv: KeyValue; readonly previous: KeyValue | undefined }
+  | {
+      readonly kind: 'delete';
+      readonly key: Uint8Array;
+      readonly revision: bigint;
+      /** What was deleted; undefined where the store no longer knows it. */
+      readonly previous: KeyValue | undefined;
+    };
+
+/** Takes what a watch tells. Its methods must neither throw nor wait. */
+export interface WatchSink {
+  /** All changes of one revision in the range: revisions come in order, each once, and whole. */
+  events(revision: bigint, events: readonly StoreEvent[]): void;
+  /** Nothing at or below `revision` is still to come. */
+  progress(revision: bigint): void;
+  /** The changes that should have come next were compacted away, or the store is another one now. The watch is over. */
+  compacted(): void;
+  /** The watch is over for a cause that trying again does not mend. */
+  failed(error: DomainError): void;
+}
+
+/** Which changes to watch. */
+export interface WatchRequest {
+  readonly range: KeyRange;
+  /** The first revision whose changes are told. */
+  readonly fromRevision: bigint;
+  /** Whether the watch may be paused; it then shares nothing with others. @default false */
+  readonly isPausable?: boolean;
+}
+
+/** A watch that is open. */
+export interface Upstream {
+  /** Stops the flow, until resumed, of a watch that is pausable. What is under way still comes. */
+  pause(): void;
+  resume(): void;
+  /** Ends the watch; its sink is told nothing more. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Watches changes. A watch outlives broken connections, members that die or stall, changes of leader and tokens that expire: its
+ * sink sees every change once and in order until it is closed, compacted or failed.
+ */
+export interface WatchSource {
+  open(request: WatchRequest, sink: WatchSink): Upstream;
+  /** Returns what tells this cluster from others. Rejects as {@link KeyValueStore} does. */
+  clusterId(options: OperationOptions): Promise<bigint>;
+}
+
 /** A lease as the store granted it. */
 export interface GrantedLease {
   readonly leaseId: bigint;
@@ -157,6 +209,9 @@ export interface GrantedLease {
 export interface LeaseStore {
   /** Grants a lease of at least `ttlSeconds` (1 to 9e9) under an id that the store's callers can hold as a number. */
   grant(ttlSeconds: bigint, options: OperationOptions): Promise<GrantedLease>;
+
+  /** Returns whether a lease exists. */
+  isAlive(leaseId: bigint, options: OperationOptions): Promise<boolean>;
 
   /** Ends a lease and deletes its keys. Rejects with LEASE_NOT_FOUND where it is gone already. */
   revoke(leaseId: bigint, options: OperationOptions): Promise<void>;

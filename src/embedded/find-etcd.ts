@@ -121,7 +121,7 @@ async function findInCache(options: FindEtcdOptions, signal: AbortSignal): Promi
       return await verify(candidate.path, 'cache', signal);
     } catch (error) {
       signal.throwIfAborted();
-      options.log.warn({ path: candidate.path, err: error }, 'removing a cached etcd that does not run');
+      options.log.warn({ path: candidate.path, error }, 'removing a cached etcd that does not run');
       await removeFromCache(candidate);
       broken.push(messageOf(error));
     }

@@ -84,7 +84,7 @@ export function superviseEtcd(options: SuperviseOptions): SupervisedEtcd {
         ) {
           throw new EtcdCrashLoopError(error);
         }
-        log.warn({ err: error, nextStartMs: backoffMs }, 'etcd did not start; trying again');
+        log.warn({ error, nextStartMs: backoffMs }, 'etcd did not start; trying again');
       }
     }
   };
@@ -107,7 +107,7 @@ export function superviseEtcd(options: SuperviseOptions): SupervisedEtcd {
   const exited = watch()
     .catch((error: unknown) => {
       if (signal.aborted) return;
-      log.error({ err: error }, 'etcd is not started any more');
+      log.error({ error }, 'etcd is not started any more');
       throw error;
     })
     .finally(onEnd);

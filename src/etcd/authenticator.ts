@@ -11,7 +11,9 @@ export interface EtcdUser {
 }
 
 /** Metadata for calls, or why there is none. */
-export type Token = { readonly kind: 'ok'; readonly metadata: Metadata } | { readonly kind: 'failed'; readonly error: StatusError };
+export type Token =
+  | { readonly kind: 'ok'; readonly metadata: Metadata }
+  | { readonly kind: 'failed'; readonly error: StatusError };
 
 /** Gives calls their metadata. */
 export interface Authenticator {
@@ -35,7 +37,11 @@ export function createAuthenticator(user: EtcdUser | undefined): Authenticator {
         'Auth',
         'authenticate',
         { name: user.username, password: user.password },
-        { metadata: baseMetadata(), deadline: Math.min(deadline, Date.now() + FETCH_TIMEOUT_MS), signal: undefined },
+        {
+          metadata: baseMetadata(),
+          deadline: Math.min(deadline, Date.now() + FETCH_TIMEOUT_MS),
+          signal: undefined,
+        },
       );
       if (answer.kind === 'ok') {
         const metadata = baseMetadata();

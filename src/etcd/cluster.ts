@@ -4,6 +4,7 @@
 // one second, then asks the next. A write is sent again only where it surely had no effect. Besides, each member of several is
 // probed every second, so that a dead or a stalled one is known before a caller meets it.
 
+import type { Metadata } from '@grpc/grpc-js';
 import type { OperationOptions } from '../domain/store.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type Attempt, toDomainError } from './errors.ts';
@@ -46,7 +47,11 @@ export class Cluster {
   readonly #prober: NodeJS.Timeout | undefined;
   #turn = 0;
 
-  constructor(members: readonly Member[], authenticator: Authenticator, times: ClusterTimes = DEFAULT_CLUSTER_TIMES) {
+  constructor(
+    members: readonly Member[],
+    authenticator: Authenticator,
+    times: ClusterTimes = DEFAULT_CLUSTER_TIMES,
+  ) {
     this.#members = members;
     this.#authenticator = authenticator;
     this.#times = times;
@@ -63,7 +68,10 @@ export class Cluster {
   }
 
   /** Calls the members until one answers, time is up, or trying again is of no use. Rejects with a DomainError. */
-  async call<T>({ service, method, request, attempt }: ClusterCall, { signal }: OperationOptions): Promise<T> {
+  async call<T>(
+    { service, method, request, attempt }: ClusterCall,
+    { signal }: OperationOptions,
+  ): Promise<T> {
     const deadline = Date.now() + this.#times.callTimeoutMs;
     const members = this.#inOrder();
     let hasRenewedToken = false;
@@ -98,6 +106,37 @@ export class Cluster {
     }
   }
 
+  /** Returns the member whose turn it is, and the metadata for a stream to it. Rejects with a DomainError. */
+  async choose(): Promise<{ readonly member: Member; readonly metadata: Metadata }> {
+    const members = this.#inOrder();
+    const [member] = members;
+    if (member === undefined) throw new Error('a cluster has at least one member');
+    const token = await this.#authenticator.token(members, Date.now() + this.#times.callTimeoutMs);
+    if (token.kind === 'failed') throw toDomainError(token.error, { isWrite: false });
+    return { member, metadata: token.metadata };
+  }
+
+  /** Forgets a token that a stream was refused for. */
+  discardToken(metadata: Metadata): void {
+    this.#authenticator.discard(metadata);
+  }
+
+  /** Returns a member's version, for example "3.6.14"; undefined where it does not tell in time. */
+  async versionOf(member: Member, metadata: Metadata): Promise<string | undefined> {
+    const deadline = Date.now() + this.#times.attemptTimeoutMs;
+    const answer = await member.call<{ readonly version: string }>(
+      'Maintenance',
+      'status',
+      {},
+      {
+        metadata,
+        deadline,
+        signal: undefined,
+      },
+    );
+    return answer.kind === 'ok' ? answer.value.version : undefined;
+  }
+
   /** The members, each in turn the first, those under suspicion last. */
   #inOrder(): readonly Member[] {
     const { length } = this.#members;
@@ -119,7 +158,11 @@ export class Cluster {
     const request = { key: Buffer.of(0), count_only: true, serializable: true };
     await Promise.all(
       this.#members.map(async (member) => {
-        const answer = await member.call('KV', 'range', request, { metadata: token.metadata, deadline, signal: undefined });
+        const answer = await member.call('KV', 'range', request, {
+          metadata: token.metadata,
+          deadline,
+          signal: undefined,
+        });
         if (answer.kind === 'failed' && isMembersFault(answer.error.code)) member.suspect(SUSPECT_MS);
         else member.trust();
       }),

@@ -18,11 +18,23 @@ const RULES: readonly Rule[] = [
   [/revision has been compacted/, 'REVISION_COMPACTED', 'The revision was compacted away; read a newer one'],
   [/is a future revision/, 'REVISION_IN_FUTURE', 'The store has not reached the revision'],
   [/duplicate key given/, 'KEY_DUPLICATE', 'A key is written twice in one transaction; write each key once'],
-  [/too many operations/, 'TOO_MANY_OPERATIONS', 'More operations than etcd takes in one transaction (128 by default)'],
-  [/request is too large|grpc: received message larger/, 'REQUEST_TOO_LARGE', 'The request exceeds the 1.5 MiB etcd takes'],
+  [
+    /too many operations/,
+    'TOO_MANY_OPERATIONS',
+    'More operations than etcd takes in one transaction (128 by default)',
+  ],
+  [
+    /request is too large|grpc: received message larger/,
+    'REQUEST_TOO_LARGE',
+    'The request exceeds the 1.5 MiB etcd takes',
+  ],
   [/^Received message larger/, 'RESPONSE_TOO_LARGE', 'The answer is too large; ask for less at once'],
   [/lease not found/, 'LEASE_NOT_FOUND', 'The lease does not exist; it expired or was revoked'],
-  [/database space exceeded/, 'STORE_SPACE_EXCEEDED', "Etcd's disk quota is used up; compact, defragment and disarm the alarm"],
+  [
+    /database space exceeded/,
+    'STORE_SPACE_EXCEEDED',
+    "Etcd's disk quota is used up; compact, defragment and disarm the alarm",
+  ],
   [/too many requests/, 'STORE_OVERLOADED', 'Etcd has more to do than it keeps up with; try again later'],
   [/permission denied/, 'STORE_PERMISSION_DENIED', "Etcd does not let the gateway's user do this"],
   [
@@ -52,7 +64,10 @@ function classify(error: StatusError, { isWrite }: Attempt): readonly [ErrorReas
     case Status.internal:
     case Status.unavailable:
       return isWrite && !isSurelyNotApplied(error)
-        ? ['OUTCOME_UNKNOWN', "Etcd's answer was lost; the write may or may not have happened. Read before writing again"]
+        ? [
+            'OUTCOME_UNKNOWN',
+            "Etcd's answer was lost; the write may or may not have happened. Read before writing again",
+          ]
         : ['STORE_UNAVAILABLE', 'Etcd does not answer; try again later'];
     default:
       return ['STORE_REJECTED', `Etcd refused the request: ${error.details}`];

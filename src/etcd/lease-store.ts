@@ -1,7 +1,7 @@
 // The domain's LeaseStore on etcd's Lease service.
 
 import { randomInt } from 'node:crypto';
-import type { ILeaseGrantResponse } from 'etcd3';
+import type { ILeaseGrantResponse, ILeaseTimeToLiveResponse } from 'etcd3';
 import { DomainError } from '../domain/errors.ts';
 import type { LeaseStore } from '../domain/store.ts';
 import type { Cluster } from './cluster.ts';
@@ -27,9 +27,27 @@ export function createLeaseStore(cluster: Cluster): LeaseStore {
       }
     },
 
+    async isAlive(leaseId, options) {
+      const response = await cluster.call<ILeaseTimeToLiveResponse>(
+        {
+          service: 'Lease',
+          method: 'leaseTimeToLive',
+          request: { ID: String(leaseId) },
+          attempt: { isWrite: false, leaseId },
+        },
+        options,
+      );
+      return BigInt(response.TTL) >= 0n;
+    },
+
     async revoke(leaseId, options) {
       await cluster.call<unknown>(
-        { service: 'Lease', method: 'leaseRevoke', request: { ID: String(leaseId) }, attempt: { isWrite: true, leaseId } },
+        {
+          service: 'Lease',
+          method: 'leaseRevoke',
+          request: { ID: String(leaseId) },
+          attempt: { isWrite: true, leaseId },
+        },
         options,
       );
     },
@@ -42,5 +60,9 @@ function randomLeaseId(): number {
 }
 
 function isIdTaken(error: unknown): boolean {
-  return error instanceof DomainError && error.reason === 'STORE_REJECTED' && /lease already exists/.test(error.message);
+  return (
+    error instanceof DomainError &&
+    error.reason === 'STORE_REJECTED' &&
+    /lease already exists/.test(error.message)
+  );
 }

@@ -1,8 +1,8 @@
 // One etcd member: its connection, and whether it is worth asking.
 
-import type { Client, Metadata, ServiceError } from '@grpc/grpc-js';
+import type { Client, ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js';
 import { noop } from 'cockatiel';
-import { Etcd3 } from 'etcd3';
+import { Etcd3, type IWatchResponse } from 'etcd3';
 import type { StatusError } from './status.ts';
 
 /** Certificates for TLS to etcd, as PEM. */
@@ -16,7 +16,9 @@ export interface EtcdTls {
 export type EtcdServiceName = 'KV' | 'Lease' | 'Auth' | 'Maintenance';
 
 /** An answer, or the status that it failed with. */
-export type Answer<T> = { readonly kind: 'ok'; readonly value: T } | { readonly kind: 'failed'; readonly error: StatusError };
+export type Answer<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'failed'; readonly error: StatusError };
 
 /** What a call takes. */
 export interface MemberCall {
@@ -32,6 +34,9 @@ type UnaryMethod = (
   options: { readonly deadline: number },
   done: (error: ServiceError | null, value: unknown) => void,
 ) => { cancel(): void };
+
+/** A stream of watches. */
+export type WatchCall = ClientDuplexStream<object, IWatchResponse>;
 
 /** The largest answer taken from etcd, in bytes; etcd itself sends up to 2 GiB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -89,8 +94,21 @@ export class Member extends Etcd3 {
   }
 
   /** Calls one method once. Never rejects for what the member or the network did. */
-  async call<T>(service: EtcdServiceName, method: string, request: object, call: MemberCall): Promise<Answer<T>> {
+  async call<T>(
+    service: EtcdServiceName,
+    method: string,
+    request: object,
+    call: MemberCall,
+  ): Promise<Answer<T>> {
     return this.pool.withConnection(service, ({ client }) => unary<T>(client, method, request, call));
+  }
+
+  /** Opens a stream of watches. A member that cannot be reached is an error of the stream. */
+  async openWatch(metadata: Metadata): Promise<WatchCall> {
+    return this.pool.withConnection('Watch', ({ client }) => {
+      const watch = Reflect.get(client, 'watch') as (metadata: Metadata) => WatchCall;
+      return watch.call(client, metadata);
+    });
   }
 }
 
@@ -109,4 +127,3 @@ function unary<T>(client: Client, method: string, request: object, call: MemberC
     else signal?.addEventListener('abort', cancel, { once: true });
   });
 }
-

@@ -4,6 +4,7 @@ import type {
   ICompare,
   IDeleteRangeRequest,
   IDeleteRangeResponse,
+  IEvent,
   IKeyValue,
   IPutRequest,
   IPutResponse,
@@ -26,6 +27,7 @@ import type {
   PutResult,
   ReadOperation,
   ReadResult,
+  StoreEvent,
   Txn,
   TxnResult,
 } from '../domain/store.ts';
@@ -34,7 +36,14 @@ import type {
 const ZERO = Buffer.of(0);
 
 /** Returns etcd's request for a read. */
-export function rangeRequest({ range, view, order, limit, revision, serializable }: ReadOperation): IRangeRequest {
+export function rangeRequest({
+  range,
+  view,
+  order,
+  limit,
+  revision,
+  serializable,
+}: ReadOperation): IRangeRequest {
   return {
     ...keysOf(range),
     ...(limit !== undefined && { limit }),
@@ -66,7 +75,8 @@ export function txnResult({ succeeded, responses }: ITxnResponse): TxnResult {
   return { kind: 'txn', succeeded, results: responses.map(operationResult) };
 }
 
-function keysOf(range: KeyRange): { key: Buffer; range_end?: Buffer } {
+/** Returns a range as etcd's requests name it. */
+export function keysOf(range: KeyRange): { key: Buffer; range_end?: Buffer } {
   if (range.kind === 'key') return { key: buffer(range.key) };
   return {
     key: range.start.length === 0 ? ZERO : buffer(range.start),
@@ -120,7 +130,8 @@ function compareMessage({ range, comparison, target }: Compare): ICompare & { ra
 
 function operationResult(response: IResponseOp): OperationResult {
   // Of the oneof's members exactly one is there; etcd3's types call all of them present.
-  const { response_range, response_put, response_delete_range, response_txn } = response as Partial<IResponseOp>;
+  const { response_range, response_put, response_delete_range, response_txn } =
+    response as Partial<IResponseOp>;
   if (response_range) return readResult(response_range);
   if (response_put) return putResult(response_put);
   if (response_delete_range) return deleteResult(response_delete_range);
@@ -134,6 +145,15 @@ function putResult({ prev_kv }: IPutResponse): PutResult {
 
 function deleteResult({ deleted, prev_kvs }: IDeleteRangeResponse): DeleteResult {
   return { kind: 'delete', deletedCount: BigInt(deleted), previous: prev_kvs.map(keyValue) };
+}
+
+/** Returns what one event of a watch tells. */
+export function storeEvent({ type, kv, prev_kv }: IEvent): StoreEvent {
+  // A message that is not there is null, whatever etcd3's types say.
+  const previous = prev_kv ? keyValue(prev_kv) : undefined;
+  return type === 'Delete'
+    ? { kind: 'delete', key: kv.key, revision: BigInt(kv.mod_revision), previous }
+    : { kind: 'put', kv: keyValue(kv), previous };
 }
 
 function keyValue(kv: IKeyValue): KeyValue {

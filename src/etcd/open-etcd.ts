@@ -1,12 +1,13 @@
 // The adapter behind the domain's ports: the only folder that knows etcd and its client library.
 // Opens a connection to a cluster and hands out the ports.
 
-import type { KeyValueStore, LeaseStore } from '../domain/store.ts';
+import type { KeyValueStore, LeaseStore, WatchSource } from '../domain/store.ts';
 import { createAuthenticator, type EtcdUser } from './authenticator.ts';
 import { Cluster, type ClusterTimes, DEFAULT_CLUSTER_TIMES } from './cluster.ts';
 import { createKeyValueStore } from './key-value-store.ts';
 import { createLeaseStore } from './lease-store.ts';
 import { type EtcdTls, Member } from './member.ts';
+import { createWatchSource } from './watch/watch-source.ts';
 
 /** Which cluster, and as whom. */
 export interface EtcdOptions {
@@ -21,6 +22,7 @@ export interface EtcdOptions {
 export interface Etcd extends AsyncDisposable {
   readonly store: KeyValueStore;
   readonly leases: LeaseStore;
+  readonly watches: WatchSource;
   /** Returns the version of a member that answers, for example "3.6.14". Rejects as the ports do. */
   version(options: { readonly signal: AbortSignal }): Promise<string>;
   close(): void;
@@ -30,10 +32,15 @@ export interface Etcd extends AsyncDisposable {
 export function openEtcd({ endpoints, user, tls, times }: EtcdOptions): Etcd {
   const members = endpoints.map((endpoint) => new Member(endpoint, tls));
   const cluster = new Cluster(members, createAuthenticator(user), { ...DEFAULT_CLUSTER_TIMES, ...times });
-  const close = () => cluster.close();
+  const watches = createWatchSource(cluster);
+  function close(): void {
+    watches.close();
+    cluster.close();
+  }
   return {
     store: createKeyValueStore(cluster),
     leases: createLeaseStore(cluster),
+    watches,
     async version(options) {
       const status = await cluster.call<{ readonly version: string }>(
         { service: 'Maintenance', method: 'status', request: {}, attempt: { isWrite: false } },

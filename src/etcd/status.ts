@@ -13,6 +13,7 @@ export const Status = {
   unknown: 2,
   deadlineExceeded: 4,
   resourceExhausted: 8,
+  failedPrecondition: 9,
   internal: 13,
   unavailable: 14,
   dataLoss: 15,

@@ -130,7 +130,8 @@ export const DEFINITIONS = {
     env: 'CONCORD_TLS_CERT',
     type: file,
     default: undefined,
-    description: 'The certificate (PEM) to serve with. Needs CONCORD_TLS_KEY; every listener then speaks TLS only.',
+    description:
+      'The certificate (PEM) to serve with. Needs CONCORD_TLS_KEY; every listener then speaks TLS only.',
     unset: 'no TLS',
   }),
   tlsKey: define({
@@ -171,6 +172,13 @@ export const DEFINITIONS = {
     default: '20000',
     description: 'The most open streams at once, over all connections.',
   }),
+  watchHistoryBytes: define({
+    env: 'CONCORD_WATCH_HISTORY_BYTES',
+    type: integer(65_536, 17_179_869_184),
+    default: '67108864',
+    description:
+      'The memory for changes that watches have still to send, in bytes, for all watches together.',
+  }),
   drainTimeoutMs: define({
     env: 'CONCORD_DRAIN_TIMEOUT',
     type: duration(0, 600_000),
@@ -194,7 +202,10 @@ export const DEFINITIONS = {
 
 /** What a definition's texts are read as. */
 export type Settings = {
-  readonly [Name in keyof typeof DEFINITIONS]: (typeof DEFINITIONS)[Name] extends Definition<infer T, infer Default>
+  readonly [Name in keyof typeof DEFINITIONS]: (typeof DEFINITIONS)[Name] extends Definition<
+    infer T,
+    infer Default
+  >
     ? Default extends string
       ? T
       : T | undefined
@@ -203,5 +214,8 @@ export type Settings = {
 
 /** Returns the flag of a setting: `--listen` for CONCORD_LISTEN, `--etcd-endpoints` for ETCD_ENDPOINTS. */
 export function flagName({ env }: { readonly env: string }): string {
-  return env.replace(/^CONCORD_/, '').toLowerCase().replaceAll('_', '-');
+  return env
+    .replace(/^CONCORD_/, '')
+    .toLowerCase()
+    .replaceAll('_', '-');
 }

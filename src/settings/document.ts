@@ -36,7 +36,8 @@ export function helpText(): string {
 /** Returns the README's table. */
 export function settingsTable(): string {
   const rows = ALL.map(
-    (each) => `| \`${each.env}\` | \`--${flagName(each)}\` | ${defaultText(each, '`')} | ${each.description} |`,
+    (each) =>
+      `| \`${each.env}\` | \`--${flagName(each)}\` | ${defaultText(each, '`')} | ${each.description} |`,
   );
   return ['| variable | flag | default | what it does |', '|---|---|---|---|', ...rows].join('\n');
 }

@@ -20,7 +20,10 @@ type AnyDefinition = Definition<unknown, string | undefined>;
 const ENTRIES = Object.entries(DEFINITIONS) as readonly (readonly [string, AnyDefinition])[];
 
 /** Reads flags (`--listen=…` or `--listen …`) and environment. Throws a {@link SettingError}. */
-export function parseInvocation(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Invocation {
+export function parseInvocation(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Invocation {
   const flags = parseFlags(args);
   if (flags['help']) return { kind: 'help' };
   if (flags['version']) return { kind: 'version' };
@@ -37,7 +40,9 @@ export function parseInvocation(args: readonly string[], env: Readonly<Record<st
 }
 
 function parseFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
-  const options = Object.fromEntries(ENTRIES.map(([, each]) => [flagName(each), { type: 'string' }] as const));
+  const options = Object.fromEntries(
+    ENTRIES.map(([, each]) => [flagName(each), { type: 'string' }] as const),
+  );
   try {
     const { values } = parseArgs({
       args: [...args],
@@ -71,7 +76,9 @@ function checkTogether(settings: Settings): void {
   need('etcdPassword', 'etcdUsername');
   const schemes = new Set(settings.etcdEndpoints?.map((each) => new URL(each).protocol));
   if (schemes.size > 1) {
-    throw new SettingError(`ETCD_ENDPOINTS is ${settings.etcdEndpoints?.join()}; expected all http or all https`);
+    throw new SettingError(
+      `ETCD_ENDPOINTS is ${settings.etcdEndpoints?.join()}; expected all http or all https`,
+    );
   }
 
   function need(name: keyof Settings, other: keyof Settings): void {

@@ -20,7 +20,10 @@ export interface ListenAddress {
 /** A list, its items separated by commas. */
 export function list<T>(item: SettingType<T>): SettingType<readonly T[]> {
   const schema = z.string().transform((text) => text.split(',').map((part) => part.trim()));
-  return { schema: schema.pipe(z.array(item.schema).min(1)), expects: `${item.expects}; several are separated by commas` };
+  return {
+    schema: schema.pipe(z.array(item.schema).min(1)),
+    expects: `${item.expects}; several are separated by commas`,
+  };
 }
 
 /** `host:port`; an IPv6 host stands in brackets. */
@@ -103,7 +106,9 @@ export function duration(minMs: number, maxMs: number): SettingType<number> {
     schema: z
       .string()
       .regex(/^\d+(\.\d+)?(ms|s|m|h)$/)
-      .transform((word) => Number.parseFloat(word) * UNITS_MS[word.replace(/[\d.]+/, '') as keyof typeof UNITS_MS])
+      .transform(
+        (word) => Number.parseFloat(word) * UNITS_MS[word.replace(/[\d.]+/, '') as keyof typeof UNITS_MS],
+      )
       .pipe(z.number().min(minMs).max(maxMs)),
     expects: `a time from ${durationText(minMs)} to ${durationText(maxMs)}, such as 500ms, 10s, 5m or 1h`,
   };

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { reasonError } from '../rpc/checks/errors.ts';
+import { rawErrorAnswer } from './error-answer.ts';
 import type { Log } from './log.ts';
 import type { HttpVersion } from './sniff-protocol.ts';
 
@@ -51,12 +53,9 @@ export function createConnectionLimit(maxConnections: number, log: Log): Connect
 }
 
 function http1Refusal(maxConnections: number): string {
-  const message = `The gateway serves ${maxConnections} connections already; try again later, or another replica`;
-  const body = JSON.stringify({ code: 'unavailable', message });
-  return (
-    'HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-type: application/json\r\n' +
-    `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
-  );
+  const limit = String(maxConnections);
+  const message = `The gateway serves ${limit} connections already; try again later, or another replica`;
+  return rawErrorAnswer('503 Service Unavailable', reasonError('LIMIT_REACHED', message, { limit }));
 }
 
 /** Returns the frames SETTINGS (empty) and GOAWAY (last stream 0: nothing was served; ENHANCE_YOUR_CALM), RFC 9113, 6.5 and 6.8. */

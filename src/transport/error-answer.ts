@@ -37,3 +37,18 @@ export async function answerErrorJson(
     body,
   );
 }
+
+/**
+ * Returns an error as the bytes of a whole HTTP/1.1 response that ends its connection, for where there is no request to respond to.
+ *
+ * @param statusLine such as `400 Bad Request`.
+ */
+export function rawErrorAnswer(statusLine: string, error: ConnectError): string {
+  const body = new TextDecoder().decode(errorToJsonBytes(error, undefined));
+  const head = [
+    'connection: close',
+    'content-type: application/json',
+    `content-length: ${Buffer.byteLength(body)}`,
+  ];
+  return [`HTTP/1.1 ${statusLine}`, ...head, '', body].join('\r\n');
+}

@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { reasonError } from '../rpc/checks/errors.ts';
+import { rawErrorAnswer } from './error-answer.ts';
+import type { HttpServer } from './http-server.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler } from './node-http.ts';
 
@@ -14,18 +17,6 @@ const LAST_REQUEST_GRACE_MS = 300;
 const DRAIN_CHECK_MS = 20;
 /** How long a client may take to close its side of a connection that was closed on ours. */
 const CLOSE_TIMEOUT_MS = 500;
-
-/** What serves the connections of one HTTP version. */
-export interface HttpServer {
-  /** Takes over a connection. */
-  serve(socket: Socket): void;
-  /** Open connections. */
-  readonly size: number;
-  /** Closes every connection as soon as that loses no call. */
-  drain(): void;
-  /** Closes every connection now, and frees what the server holds. */
-  destroy(): void;
-}
 
 /** State of one connection. `isClosing`: its end was announced, and a request that comes all the same is not served. */
 interface Connection {
@@ -62,7 +53,9 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     log.debug({ code: error.code }, 'a client sent what is not HTTP/1.1');
-    answerClientError(error, socket);
+    const isAnswering = (connections.get(socket)?.requests ?? 0) > 0;
+    if (isAnswering || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
+    else answerClientError(error.code, socket);
   });
   // A server that does not listen itself runs its time-outs only when told so.
   server.emit('listening');
@@ -109,21 +102,13 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
   };
 }
 
-function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const [status, message] = clientErrorAnswer(error.code);
-  const body = JSON.stringify({ code: 'invalid_argument', message });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+function answerClientError(code: string | undefined, socket: Socket): void {
+  const [statusLine, message] = clientErrorAnswer(code);
+  socket.end(rawErrorAnswer(statusLine, reasonError('REQUEST_MALFORMED', message)));
   setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();
 }
 
-function clientErrorAnswer(code: string | undefined): readonly [status: string, message: string] {
+function clientErrorAnswer(code: string | undefined): readonly [statusLine: string, message: string] {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
       return ['431 Request Header Fields Too Large', 'The headers or the path are too long; send a POST'];

@@ -1,6 +1,6 @@
 import { constants, createServer, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
-import type { HttpServer } from './http1-server.ts';
+import type { HttpServer } from './http-server.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler } from './node-http.ts';
 
@@ -28,14 +28,22 @@ export interface Http2ServerOptions {
   readonly log: Log;
 }
 
+/** State of one connection. */
+interface Connection {
+  session: ServerHttp2Session | undefined;
+  streams: number;
+}
+
 /**
  * Returns what serves connections of HTTP/2.
  *
- * A drain first tells clients to open no more streams, then waits for those that were under way (a ping's answer comes after
- * them), and only then refuses further ones: so no call is lost between the two.
+ * A drain tells the client of a busy connection to open no more streams, waits for those that were under way (the answer to a
+ * ping comes after them), and only then refuses further ones. On an idle connection that first step cannot be had: Node
+ * reads no more from it once any GOAWAY was sent. There a stream that was under way is refused, which tells the client that
+ * nothing was done for it.
  */
 export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerOptions): HttpServer {
-  const connections = new Map<Socket, ServerHttp2Session | undefined>();
+  const connections = new Map<Socket, Connection>();
   let isDraining = false;
 
   const server = createServer(
@@ -49,17 +57,24 @@ export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerO
   );
   server.on('sessionError', (error: Error) => log.debug({ err: error }, 'an HTTP/2 connection failed'));
 
-  function open(session: ServerHttp2Session, socket: Socket): void {
-    connections.set(socket, session);
+  function open(connection: Connection, session: ServerHttp2Session, socket: Socket): void {
+    connection.session = session;
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    const stopPings = keepChecking(session, socket);
-    session.once('close', stopPings);
-    if (isDraining) goAway(session);
+    session.once('close', keepChecking(session, socket));
+    session.on('stream', (stream) => {
+      connection.streams += 1;
+      stream.once('close', () => {
+        connection.streams -= 1;
+        if (isDraining && connection.streams === 0) session.close();
+      });
+    });
+    if (isDraining) goAway(connection);
   }
 
   function keepChecking(session: ServerHttp2Session, socket: Socket): () => void {
     let isAwaited = false;
     const timer = setInterval(() => {
+      if (session.destroyed) return;
       if (isAwaited) {
         log.debug(
           { peer: socket.remoteAddress },
@@ -81,21 +96,24 @@ export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerO
     serve(socket) {
       // A client that closes its side has left: HTTP/2 has no use for half a connection.
       socket.allowHalfOpen = false;
-      connections.set(socket, undefined);
+      const connection: Connection = { session: undefined, streams: 0 };
+      connections.set(socket, connection);
       socket.once('close', () => connections.delete(socket));
       socket.once('finish', () => setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref());
-      server.once('session', (session) => open(session, socket));
+      const onSession = (session: ServerHttp2Session) => open(connection, session, socket);
+      server.once('session', onSession);
       server.emit('connection', socket);
+      server.off('session', onSession);
     },
     get size() {
       return connections.size;
     },
     drain() {
       isDraining = true;
-      for (const session of connections.values()) if (session !== undefined) goAway(session);
+      for (const connection of connections.values()) goAway(connection);
     },
     destroy() {
-      for (const [socket, session] of connections) {
+      for (const [socket, { session }] of connections) {
         session?.destroy();
         socket.destroy();
       }
@@ -104,13 +122,14 @@ export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerO
   };
 }
 
-function goAway(session: ServerHttp2Session): void {
-  if (session.closed || session.destroyed) return;
-  session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
-  const close = () => {
-    clearTimeout(timer);
+function goAway({ session, streams }: Connection): void {
+  if (session === undefined || session.closed || session.destroyed) return;
+  if (streams === 0) {
     session.close();
-  };
+    return;
+  }
+  session.goaway(constants.NGHTTP2_NO_ERROR, MAX_STREAM_ID);
+  const close = () => session.close();
   const timer = setTimeout(close, GOAWAY_ACK_TIMEOUT_MS);
   session.once('close', () => clearTimeout(timer));
   session.ping(close);

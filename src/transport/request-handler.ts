@@ -52,6 +52,15 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
     return answerError(exchange, reasonError('NOT_SUPPORTED', message), 404);
   }
 
+  async function answerFailure(exchange: Exchange, error: unknown): Promise<void> {
+    const { response, requestId, path } = exchange;
+    const sent = toConnectError(error, requestId);
+    if (sent.code === Code.Internal)
+      log.error({ err: error, requestId, path }, 'a request could not be answered');
+    if (response.headersSent) response.destroy();
+    else await answerError(exchange, sent);
+  }
+
   return (request, response) => {
     // Whoever leaves while something is read or written makes these fire; 'close' is what we go by.
     request.on('error', () => {});
@@ -62,14 +71,12 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
       requestIdOf(request.headers['x-request-id']),
       options.policy,
     );
-    answer(exchange).catch(async (error: unknown) => {
-      const { requestId, path } = exchange;
-      const sent = toConnectError(error, requestId);
-      if (sent.code === Code.Internal)
-        log.error({ err: error, requestId, path }, 'a request could not be answered');
-      if (response.headersSent) response.destroy();
-      else await answerError(exchange, sent);
-    });
+    answer(exchange)
+      .catch((error: unknown) => answerFailure(exchange, error))
+      .catch((error: unknown) => {
+        log.error({ err: error, requestId: exchange.requestId }, 'a failure could not be answered');
+        response.destroy();
+      });
   };
 }
 

@@ -66,9 +66,10 @@ export class RpcCall {
 
   /** The connection went away before the answer was sent: the caller's doing, unless the call was being stopped. */
   lose(): void {
+    if (this.#isEnded) return;
     const lost = this.#failure ?? this.#stopReason ?? reasonError('CALL_CANCELED', 'The caller went away');
     this.#end(lost);
-    if (!this.signal.aborted) this.#abort.abort(lost);
+    this.#abort.abort(lost);
   }
 
   #end(error: ConnectError | undefined): void {

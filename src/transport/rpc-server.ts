@@ -92,10 +92,12 @@ function openCall(rpc: UniversalHandler, exchange: Exchange, observer: CallObser
     startMs: performance.now(),
   };
   const call = new RpcCall(context, observer);
-  // HTTP/2's compatibility response emits 'finish' also for a stream that was reset; its stream does not.
-  const outgoing = http2StreamOf(request) ?? response;
-  outgoing.once('finish', () => call.finish());
-  outgoing.once('close', () => call.lose());
+  const stream = http2StreamOf(request);
+  // HTTP/2's compatibility response emits 'finish' for every stream that closes; the stream also for one that is reset.
+  (stream ?? response).once('finish', () => {
+    if (response.writableEnded && !stream?.rstCode) call.finish();
+  });
+  (stream ?? response).once('close', () => call.lose());
   return call;
 }
 

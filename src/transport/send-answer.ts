@@ -26,7 +26,7 @@ export async function sendAnswer(
     if (!response.write(rewriter.chunk(next.value))) await untilWritable(response, call);
     if (call.isEnded) return abandon(messages, call);
     next = await messages.next();
-    if (call.isEnded) return;
+    if (call.isEnded) return abandon(messages, call);
   }
   if (trailer !== undefined) {
     rewriter.trailer(trailer);

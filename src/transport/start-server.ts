@@ -25,6 +25,8 @@ export type { Listener } from './listener.ts';
 /** How many connections more than allowed are listened to, to tell them that they are too many; the rest is dropped. */
 const REFUSED_AT_ONCE = 256;
 const DRAIN_CHECK_MS = 10;
+/** How long calls that are cut may take to say so, in milliseconds. */
+const CUT_GRACE_MS = 200;
 
 /** What {@link startServer} needs. */
 export interface ServerOptions {
@@ -138,6 +140,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       );
     calls.stopAll();
     for (const listener of listeners) listener.dropUndecided();
+    // A moment for handlers to end and for their answers to leave.
+    for (let waitedMs = 0; calls.size > 0 && waitedMs < CUT_GRACE_MS; waitedMs += DRAIN_CHECK_MS)
+      await sleep(DRAIN_CHECK_MS);
     http1.destroy();
     http2.destroy();
   }

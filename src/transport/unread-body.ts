@@ -4,6 +4,7 @@ import { http2StreamOf, type NodeRequest } from './node-http.ts';
 /** How much of an unwanted body is read and thrown away, in bytes, and for how long, in milliseconds. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const MAX_DISCARD_MS = 3_000;
+const STOP_UPLOAD_MS = 1_000;
 
 /**
  * Tells whether an HTTP/1 request is answered before its body has come, and more of it may come than is worth waiting for:
@@ -11,8 +12,8 @@ const MAX_DISCARD_MS = 3_000;
  */
 export function leavesBodyUnread(request: NodeRequest, maxBytes: number): boolean {
   if (request.complete || http2StreamOf(request) !== undefined) return false;
-  const length = Number(request.headers['content-length'] ?? Number.NaN);
-  return !(length <= maxBytes);
+  const { 'transfer-encoding': encoding, 'content-length': length = '0' } = request.headers;
+  return encoding !== undefined || Number(length) > maxBytes;
 }
 
 /**
@@ -20,6 +21,7 @@ export function leavesBodyUnread(request: NodeRequest, maxBytes: number): boolea
  * answer and not a reset connection. Resolves at the end of the body, when the caller leaves, or after 64 MiB or 3 s.
  */
 export function discardBody(request: NodeRequest): Promise<void> {
+  if (request.readableEnded || request.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     let discardedBytes = 0;
     const timer = setTimeout(done, MAX_DISCARD_MS);
@@ -39,13 +41,17 @@ export function discardBody(request: NodeRequest): Promise<void> {
   });
 }
 
-/** Tells an HTTP/2 caller, once its answer has left, that the rest of its request is not wanted (RFC 9113, 8.1). */
+/**
+ * Reads on and throws away what an HTTP/2 caller still sends, and tells it after a second, in which the answer has long left, that
+ * no more is wanted (RFC 9113, 8.1). To be called before the response is ended.
+ */
 export function stopUnreadStream(request: NodeRequest): void {
   const stream = http2StreamOf(request);
   if (stream === undefined || request.readableEnded) return;
   request.resume();
   stream.once('finish', () => {
-    // The trailers leave after 'finish'.
-    setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+    // Not at once: 'finish' comes before the trailers have left.
+    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), STOP_UPLOAD_MS);
+    stream.once('close', () => clearTimeout(timer));
   });
 }

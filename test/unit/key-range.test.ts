@@ -9,7 +9,8 @@ describe('prefixEnd', () => {
     fc.assert(
       fc.property(key, key, (prefix, other) => {
         const end = prefixEnd(prefix);
-        const isInside = compareKeys(other, prefix) >= 0 && (end === undefined || compareKeys(other, end) < 0);
+        const isInside =
+          compareKeys(other, prefix) >= 0 && (end === undefined || compareKeys(other, end) < 0);
         expect(isInside).toBe(startsWith(other, prefix));
       }),
     );

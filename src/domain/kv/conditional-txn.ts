@@ -59,7 +59,8 @@ export async function conditionalTxn(
   if (succeeded) return { results, revision };
 
   const newest = results.map((result) => (result.kind === 'read' ? result.kvs[0] : undefined));
-  if (fence !== undefined && newest[expectations.length]?.createRevision !== fence.token) throw fenceLost(fence);
+  if (fence !== undefined && newest[expectations.length]?.createRevision !== fence.token)
+    throw fenceLost(fence);
   for (const [i, expectation] of expectations.entries()) {
     const actual = newest[i];
     if (!isMet(expectation, actual)) throw revisionMismatch(expectation, actual);
@@ -94,7 +95,10 @@ function isMet({ range, expectedRevision }: Expectation, newest: KeyValue | unde
   return range.kind === 'key' ? actual === expectedRevision : actual <= expectedRevision;
 }
 
-function revisionMismatch({ range, expectedRevision }: Expectation, newest: KeyValue | undefined): DomainError {
+function revisionMismatch(
+  { range, expectedRevision }: Expectation,
+  newest: KeyValue | undefined,
+): DomainError {
   const key = keyText(newest?.key ?? (range.kind === 'key' ? range.key : range.start));
   const actual = newest?.modRevision ?? 0n;
   const state = actual === 0n ? 'does not exist' : `was last changed at revision ${actual}`;

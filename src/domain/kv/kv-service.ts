@@ -4,6 +4,8 @@
 import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
 import { type KeyRange, singleKey } from '../key-range.ts';
+import { type Freshness, freshRead } from '../reading/fresh-read.ts';
+import { type ListPage, type ListQuery, list } from '../reading/list.ts';
 import type {
   AtRevision,
   GrantedLease,
@@ -17,9 +19,7 @@ import type {
   TxnResult,
 } from '../store.ts';
 import { conditionalTxn, type Expectation } from './conditional-txn.ts';
-import { type Freshness, freshRead } from './fresh-read.ts';
 import { keyText } from './key-text.ts';
-import { type ListPage, type ListQuery, list } from './list.ts';
 import { type ChildrenPage, type ChildrenQuery, listChildren } from './list-children.ts';
 
 /** What a read of single keys asks for. `revision` 0n: the newest. */
@@ -59,7 +59,11 @@ export interface PutOutcome {
 /** Reads and writes keys. Every method also rejects as {@link KeyValueStore} and {@link LeaseStore} do. */
 export interface KvService {
   /** Rejects with KEY_NOT_FOUND. */
-  get(key: Uint8Array, query: ReadQuery, options: OperationOptions): Promise<AtRevision<{ readonly kv: KeyValue }>>;
+  get(
+    key: Uint8Array,
+    query: ReadQuery,
+    options: OperationOptions,
+  ): Promise<AtRevision<{ readonly kv: KeyValue }>>;
   /** Takes 1 to 128 keys. */
   batchGet(
     keys: readonly Uint8Array[],
@@ -109,7 +113,12 @@ export function createKvService(store: KeyValueStore, leases: LeaseStore): KvSer
     async batchGet(keys, query, options) {
       const answer = await freshRead((serializable) => {
         const success = keys.map(
-          (key): ReadOperation => ({ kind: 'read', range: singleKey(key), revision: query.revision, serializable }),
+          (key): ReadOperation => ({
+            kind: 'read',
+            range: singleKey(key),
+            revision: query.revision,
+            serializable,
+          }),
         );
         return store.txn({ kind: 'txn', compares: [], success, failure: [] }, options);
       }, query);
@@ -189,7 +198,11 @@ async function withLease<T>(
 }
 
 /** The caller learns of the write's failure; a lease that cannot be revoked now ends by itself, at its ttl. */
-async function revokeQuietly(leases: LeaseStore, lease: GrantedLease, options: OperationOptions): Promise<void> {
+async function revokeQuietly(
+  leases: LeaseStore,
+  lease: GrantedLease,
+  options: OperationOptions,
+): Promise<void> {
   try {
     await leases.revoke(lease.leaseId, options);
   } catch (error) {
@@ -217,11 +230,9 @@ function rejectDuplicates(entries: readonly PutEntry[]): void {
   for (const { key } of entries) {
     const identity = key.join();
     if (seen.has(identity)) {
-      throw new DomainError(
-        'KEY_DUPLICATE',
-        `Key "${keyText(key)}" is written twice; name each key once`,
-        { key: keyText(key) },
-      );
+      throw new DomainError('KEY_DUPLICATE', `Key "${keyText(key)}" is written twice; name each key once`, {
+        key: keyText(key),
+      });
     }
     seen.add(identity);
   }

@@ -5,10 +5,18 @@
 // that is a key has keys below it too, and whether a name met by a key below it is a key as well, listed earlier: "a", "a-b",
 // "a/x" is their order) is asked in one transaction of single reads.
 
-import { concatKeys, type KeyRange, keyAfter, prefixEnd, prefixRange, singleKey, startsWith } from '../key-range.ts';
+import {
+  concatKeys,
+  type KeyRange,
+  keyAfter,
+  prefixEnd,
+  prefixRange,
+  singleKey,
+  startsWith,
+} from '../key-range.ts';
+import { type Freshness, freshRead } from '../reading/fresh-read.ts';
 import type { KeyValueStore, OperationOptions, ReadOperation } from '../store.ts';
 import { MAX_TXN_OPERATIONS } from './conditional-txn.ts';
-import { type Freshness, freshRead } from './fresh-read.ts';
 
 const MIN_READ = 16;
 
@@ -69,7 +77,9 @@ export async function listChildren(
     if (revision === 0n) revision = answer.revision;
 
     const scan = namesIn(answer.kvs, base, query.delimiter, query.pageSize - children.length);
-    children.push(...(await complete(scan.names, base, query.delimiter, { ...query, revision }, store, options)));
+    children.push(
+      ...(await complete(scan.names, base, query.delimiter, { ...query, revision }, store, options)),
+    );
     from = scan.isFull || answer.more ? scan.next : undefined;
     limit = scan.isLeap ? MIN_READ : Math.min(limit * 4, MAX_TXN_OPERATIONS);
   }
@@ -151,7 +161,9 @@ async function complete(
 }
 
 function basePath(parent: Uint8Array, delimiter: Uint8Array): Uint8Array {
-  const ends = parent.length >= delimiter.length && startsWith(parent.subarray(parent.length - delimiter.length), delimiter);
+  const ends =
+    parent.length >= delimiter.length &&
+    startsWith(parent.subarray(parent.length - delimiter.length), delimiter);
   return parent.length === 0 || ends ? parent : concatKeys(parent, delimiter);
 }
 

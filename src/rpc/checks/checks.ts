@@ -13,7 +13,10 @@ export function createChecks(validate: Validate): Interceptor {
     const requestId = request.contextValues.get(callContextKey)?.requestId ?? '';
     try {
       if (request.stream) {
-        const response = await next({ ...request, message: validated(request.message, request.method.input, validate) });
+        const response = await next({
+          ...request,
+          message: validated(request.message, request.method.input, validate),
+        });
         return response.stream ? { ...response, message: reasoned(response.message, requestId) } : response;
       }
       validate(request.method.input, request.message);

@@ -106,8 +106,15 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError';
 }
 
-function attachReason(error: ConnectError, reason: ErrorReason, metadata: Readonly<Record<string, string>>): void {
-  error.details.push({ desc: ErrorInfoSchema, value: { reason, domain: ERROR_DOMAIN, metadata: { ...metadata } } });
+function attachReason(
+  error: ConnectError,
+  reason: ErrorReason,
+  metadata: Readonly<Record<string, string>>,
+): void {
+  error.details.push({
+    desc: ErrorInfoSchema,
+    value: { reason, domain: ERROR_DOMAIN, metadata: { ...metadata } },
+  });
   if (error.code === Code.Unavailable) {
     const retryDelay = { seconds: 0n, nanos: RETRY_DELAY_MS * 1_000_000 };
     error.details.push({ desc: RetryInfoSchema, value: create(RetryInfoSchema, { retryDelay }) });

@@ -1,12 +1,18 @@
 // grpc.health.v1.Health: for load balancers and orchestrators. See https://github.com/grpc/grpc/blob/master/doc/health-checking.md.
 
 import type { ServiceImpl } from '@connectrpc/connect';
-import { type Health, HealthCheckResponse_ServingStatus as ServingStatus } from '../../../gen/grpc/health/v1/health_pb.ts';
+import {
+  type Health,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+} from '../../../gen/grpc/health/v1/health_pb.ts';
 import { DomainError } from '../../domain/errors.ts';
 import type { Readiness } from './readiness.ts';
 
 /** Creates the handlers. `services` are the full names served; the empty name stands for all of them. */
-export function createHealthHandlers(readiness: Readiness, services: readonly string[]): ServiceImpl<typeof Health> {
+export function createHealthHandlers(
+  readiness: Readiness,
+  services: readonly string[],
+): ServiceImpl<typeof Health> {
   const names = new Set(['', ...services]);
   const status = () => (readiness.isReady ? ServingStatus.SERVING : ServingStatus.NOT_SERVING);
   return {

@@ -44,7 +44,10 @@ export function startReadiness(store: KeyValueStore, listener: ReadinessListener
 
   async function ask(): Promise<boolean> {
     try {
-      await store.read({ kind: 'read', range: PROBE_KEY, view: 'count' }, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+      await store.read(
+        { kind: 'read', range: PROBE_KEY, view: 'count' },
+        { signal: AbortSignal.timeout(TIMEOUT_MS) },
+      );
       return settle(true, undefined);
     } catch (error) {
       return settle(false, error instanceof Error ? error.message : String(error));

@@ -12,8 +12,8 @@ import {
 } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { Consistency, Order } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { singleKey } from '../../domain/key-range.ts';
-import type { Freshness } from '../../domain/kv/fresh-read.ts';
 import type { KvService, PutEntry } from '../../domain/kv/kv-service.ts';
+import type { Freshness } from '../../domain/reading/fresh-read.ts';
 import {
   DEFAULT_PAGE_SIZE,
   fenceOf,
@@ -26,13 +26,20 @@ import {
 } from './kv-messages.ts';
 import { type PagePosition, readPageToken, writePageToken } from './page-token.ts';
 import { toBytes, toText } from './text-or-bytes.ts';
+import { createWatchHandler, type WatchDeps } from './watch-handler.ts';
 
 const DEFAULT_DELIMITER = '/';
 const NO_BYTES = new Uint8Array();
 
 /** Creates the handlers on the domain's service. */
-export function createKvHandlers(kv: KvService): Omit<ServiceImpl<typeof KvServiceDescriptor>, 'watch'> {
+export function createKvHandlers(
+  kv: KvService,
+  watchDeps: WatchDeps,
+): ServiceImpl<typeof KvServiceDescriptor> {
+  const watch = createWatchHandler(watchDeps);
   return {
+    watch: (request, { signal }) => watch(request, { signal }),
+
     async get(request, { signal }) {
       const key = toBytes(request.key, request.keyBytes);
       const query = { revision: request.revision, ...freshnessOf(request) };
@@ -71,7 +78,8 @@ export function createKvHandlers(kv: KvService): Omit<ServiceImpl<typeof KvServi
         revision: page.revision,
         kvs: page.kvs.map((found) => keyValueMessage(found, request.encoding)),
         totalSize: page.totalSize,
-        nextPageToken: page.next === undefined ? '' : writePageToken({ ...page.next, key: page.next.after }, binding),
+        nextPageToken:
+          page.next === undefined ? '' : writePageToken({ ...page.next, key: page.next.after }, binding),
       };
     },
 
@@ -97,7 +105,9 @@ export function createKvHandlers(kv: KvService): Omit<ServiceImpl<typeof KvServi
           return { ...(text === undefined ? { nameBytes: name } : { name: text }), isKey, hasChildren };
         }),
         nextPageToken:
-          next === undefined ? '' : writePageToken({ revision: next.revision, totalSize: 0n, key: next.from }, binding),
+          next === undefined
+            ? ''
+            : writePageToken({ revision: next.revision, totalSize: 0n, key: next.from }, binding),
       };
     },
 
@@ -140,7 +150,9 @@ export function createKvHandlers(kv: KvService): Omit<ServiceImpl<typeof KvServi
     },
 
     async txn(request, { signal }) {
-      const { succeeded, results, revision } = await kv.txn(txnOf(request), fenceOf(request.fence), { signal });
+      const { succeeded, results, revision } = await kv.txn(txnOf(request), fenceOf(request.fence), {
+        signal,
+      });
       return {
         revision,
         succeeded,
@@ -150,7 +162,10 @@ export function createKvHandlers(kv: KvService): Omit<ServiceImpl<typeof KvServi
   };
 }
 
-function freshnessOf(request: { readonly consistency: Consistency; readonly minRevision: bigint }): Freshness {
+function freshnessOf(request: {
+  readonly consistency: Consistency;
+  readonly minRevision: bigint;
+}): Freshness {
   return { serializable: request.consistency === Consistency.SERIALIZABLE, minRevision: request.minRevision };
 }
 
@@ -177,5 +192,8 @@ function pageBinding<Schema extends DescMessage>(
   schema: Schema,
   request: MessageShape<Schema> & { readonly pageSize: number; readonly pageToken: string },
 ): Uint8Array {
-  return Buffer.concat([Buffer.from(schema.typeName), toBinary(schema, { ...request, pageSize: 0, pageToken: '' })]);
+  return Buffer.concat([
+    Buffer.from(schema.typeName),
+    toBinary(schema, { ...request, pageSize: 0, pageToken: '' }),
+  ]);
 }

@@ -6,8 +6,8 @@ import type { KeyRange as KeyRangeMessage } from '../../../gen/concord/kv/v1/key
 import { type KeyValue as KeyValueMessage, KeyValueSchema } from '../../../gen/concord/kv/v1/key_value_pb.ts';
 import { type Encoding, View as ViewMessage } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import {
-  type Compare as CompareMessage,
   Compare_Comparison,
+  type Compare as CompareMessage,
   type Operation as OperationMessage,
   type OperationResultSchema,
   type TxnOperation,
@@ -37,12 +37,17 @@ export function keyValueMessage(kv: KeyValue, encoding: Encoding): KeyValueMessa
 }
 
 /** Returns the message for a key that may not be there. */
-export function optionalKeyValue(kv: KeyValue | undefined, encoding: Encoding): { previous?: KeyValueMessage } {
+export function optionalKeyValue(
+  kv: KeyValue | undefined,
+  encoding: Encoding,
+): { previous?: KeyValueMessage } {
   return kv === undefined ? {} : { previous: keyValueMessage(kv, encoding) };
 }
 
 /** Returns the range that the fields of a request name; with none set, every key. */
-export function rangeOf(fields: Omit<KeyRangeMessage, '$typeName' | '$unknown'>): Extract<KeyRange, { kind: 'range' }> {
+export function rangeOf(
+  fields: Omit<KeyRangeMessage, '$typeName' | '$unknown'>,
+): Extract<KeyRange, { kind: 'range' }> {
   const prefix = toBytes(fields.prefix, fields.prefixBytes);
   if (prefix.length > 0) {
     const range = prefixRange(prefix);
@@ -75,7 +80,11 @@ export function fenceOf(fence: FenceMessage | undefined): Fence | undefined {
 }
 
 /** Returns the transaction that a request names. */
-export function txnOf({ compares, success, failure }: Pick<TxnOperation, 'compares' | 'success' | 'failure'>): Txn {
+export function txnOf({
+  compares,
+  success,
+  failure,
+}: Pick<TxnOperation, 'compares' | 'success' | 'failure'>): Txn {
   return {
     kind: 'txn',
     compares: compares.map(compareOf),

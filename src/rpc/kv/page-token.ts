@@ -1,7 +1,7 @@
 // Page tokens: where a listing goes on, tied to the request that began it.
 
-import { createHash } from 'node:crypto';
 import { reasonError } from '../checks/errors.ts';
+import { seal, unseal } from './sealed-text.ts';
 
 /** Where a listing goes on. */
 export interface PagePosition {
@@ -10,22 +10,18 @@ export interface PagePosition {
   readonly key: Uint8Array;
 }
 
-const DIGEST_BYTES = 9;
 const LAYOUT = /^(\d{1,19}) (\d{1,19}) ([A-Za-z0-9_-]*)$/;
 
 /** Returns the token. `binding` is the request, less what may differ from page to page. */
 export function writePageToken({ revision, totalSize, key }: PagePosition, binding: Uint8Array): string {
-  const payload = Buffer.from(`${revision} ${totalSize} ${Buffer.from(key).toString('base64url')}`);
-  return Buffer.concat([digest(binding, payload), payload]).toString('base64url');
+  return seal(`${revision} ${totalSize} ${Buffer.from(key).toString('base64url')}`, binding);
 }
 
 /** Returns what a token says, or undefined for the first page. Throws PAGE_TOKEN_INVALID where `binding` did not make it. */
 export function readPageToken(token: string, binding: Uint8Array): PagePosition | undefined {
   if (token === '') return undefined;
-  const bytes = Buffer.from(token, 'base64url');
-  const payload = bytes.subarray(DIGEST_BYTES);
-  const fields = LAYOUT.exec(payload.toString('latin1'));
-  if (fields === null || !digest(binding, payload).equals(bytes.subarray(0, DIGEST_BYTES))) {
+  const fields = LAYOUT.exec(unseal(token, binding) ?? '');
+  if (fields === null) {
     throw reasonError(
       'PAGE_TOKEN_INVALID',
       'The page token was not made by this listing; repeat the arguments of its first page, or leave it out to start over',
@@ -33,8 +29,4 @@ export function readPageToken(token: string, binding: Uint8Array): PagePosition 
   }
   const [, revision = '', totalSize = '', key = ''] = fields;
   return { revision: BigInt(revision), totalSize: BigInt(totalSize), key: Buffer.from(key, 'base64url') };
-}
-
-function digest(binding: Uint8Array, payload: Uint8Array): Buffer {
-  return createHash('sha256').update(binding).update(payload).digest().subarray(0, DIGEST_BYTES);
 }

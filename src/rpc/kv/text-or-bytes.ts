@@ -8,7 +8,10 @@ import { reasonError } from '../checks/errors.ts';
 export function toBytes(text: string, bytes: Uint8Array): Uint8Array {
   if (text === '') return bytes;
   if (!text.isWellFormed()) {
-    throw reasonError('REQUEST_MALFORMED', 'A text holds half a surrogate pair, which UTF-8 cannot write; send it as bytes');
+    throw reasonError(
+      'REQUEST_MALFORMED',
+      'A text holds half a surrogate pair, which UTF-8 cannot write; send it as bytes',
+    );
   }
   return Buffer.from(text, 'utf8');
 }

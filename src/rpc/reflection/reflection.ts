@@ -1,12 +1,18 @@
 // gRPC server reflection, v1 and v1alpha: grpcurl, `buf curl` and their like learn from it what is served.
 
-import { type DescFile, type DescMessage, type DescService, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import {
+  type DescFile,
+  type DescMessage,
+  type DescService,
+  type MessageInitShape,
+  toBinary,
+} from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code, type ConnectRouter } from '@connectrpc/connect';
 import {
   type ServerReflectionRequest,
-  ServerReflection as ServerReflectionV1,
   type ServerReflectionResponseSchema,
+  ServerReflection as ServerReflectionV1,
 } from '../../../gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionV1alpha } from '../../../gen/grpc/reflection/v1alpha/reflection_pb.ts';
 
@@ -32,7 +38,9 @@ export function registerReflection(
 }
 
 type Question = ServerReflectionRequest['messageRequest'];
-type Answer = NonNullable<Extract<MessageInitShape<typeof ServerReflectionResponseSchema>, { $typeName?: never }>['messageResponse']>;
+type Answer = NonNullable<
+  Extract<MessageInitShape<typeof ServerReflectionResponseSchema>, { $typeName?: never }>['messageResponse']
+>;
 
 interface FileIndex {
   readonly byName: ReadonlyMap<string, DescFile>;
@@ -67,7 +75,9 @@ function answerQuestion(question: Question, index: FileIndex, services: { name: 
 
 function fileAnswer(file: DescFile | undefined, what: string): Answer {
   if (file === undefined) return notFound(what);
-  const fileDescriptorProto = withImports(file).map((each) => toBinary(FileDescriptorProtoSchema, each.proto));
+  const fileDescriptorProto = withImports(file).map((each) =>
+    toBinary(FileDescriptorProtoSchema, each.proto),
+  );
   return { case: 'fileDescriptorResponse', value: { fileDescriptorProto } };
 }
 

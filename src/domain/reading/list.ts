@@ -1,8 +1,16 @@
 // Listing a range page by page, every page at the revision of the first.
 
 import { DomainError } from '../errors.ts';
-import { type KeyRange, keyAfter } from '../key-range.ts';
-import type { AtRevision, KeyValue, KeyValueStore, OperationOptions, ReadOperation, ReadResult, View } from '../store.ts';
+import { type KeyRange, type KeySpan, keyAfter } from '../key-range.ts';
+import type {
+  AtRevision,
+  KeyValue,
+  KeyValueStore,
+  OperationOptions,
+  ReadOperation,
+  ReadResult,
+  View,
+} from '../store.ts';
 import { type Freshness, freshRead } from './fresh-read.ts';
 
 /** A page ends before its keys and values exceed this, so that every client's default message limit (4 MiB) takes it. */
@@ -23,7 +31,7 @@ export interface ListCursor {
 
 /** What to list. */
 export interface ListQuery extends Freshness {
-  readonly range: Extract<KeyRange, { kind: 'range' }>;
+  readonly range: KeySpan;
   readonly view: View;
   readonly order: 'ascending' | 'descending';
   /** 1 to 1000. */
@@ -46,7 +54,11 @@ export interface ListPage {
  *
  * Rejects with REVISION_COMPACTED where the listing took longer than etcd keeps its revision: start over.
  */
-export async function list(store: KeyValueStore, query: ListQuery, options: OperationOptions): Promise<ListPage> {
+export async function list(
+  store: KeyValueStore,
+  query: ListQuery,
+  options: OperationOptions,
+): Promise<ListPage> {
   const { cursor, view, pageSize } = query;
   if (view === 'count') {
     const answer = await readPart(store, query, query.range, query.revision, undefined, options);

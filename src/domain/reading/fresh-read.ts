@@ -34,11 +34,11 @@ export async function freshRead<T>(
   return answer;
 }
 
-function revisionInFuture(minRevision: bigint, revision: bigint): DomainError {
+/** Returns the REVISION_IN_FUTURE error of a caller that names a revision the store, at `head`, has not reached. */
+export function revisionInFuture(revision: bigint, head: bigint): DomainError {
   return new DomainError(
     'REVISION_IN_FUTURE',
-    `The store is at revision ${revision} and has not reached ${minRevision}; take the revision from an answer of this store`,
-    { revision: String(minRevision), store_revision: String(revision) },
+    `The store is at revision ${head} and has not reached ${revision}; take the revision from an answer of this store`,
+    { revision: String(revision), store_revision: String(head) },
   );
 }
-

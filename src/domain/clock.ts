@@ -1,0 +1,9 @@
+// Time, handed in, so that what waits can be tested without waiting.
+
+/** A clock and its timers. */
+export interface Clock {
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  /** Calls `run` once, after so long; the function returned takes it back. */
+  after(ms: number, run: () => void): () => void;
+}

@@ -1,0 +1,275 @@
+// One subscriber of the hub: a view and a position, read by pulling.
+//
+// States:
+// - opening: made, not attached to a channel yet.
+// - catching up: on a channel of laggards, which reads from the store what the live channel no longer holds.
+// - live: on the live channel, waiting; its position is that of the channel.
+// - lagging: on the live channel, reading from its history; what the history must evict before it was read ends the subscriber as
+//   too slow, or, if it coalesces, is folded into the latest change of each key.
+// - lost: changes it should have read were compacted away, and what they changed is not known.
+// - closed.
+
+import type { Clock } from '../clock.ts';
+import { DomainError } from '../errors.ts';
+import { keyId } from '../key-range.ts';
+import { type Change, sizeOf } from './change.ts';
+import type { Channel } from './channel.ts';
+import type { Entry } from './event-history.ts';
+import type { View } from './view.ts';
+
+/** What a subscriber gets when it asks for more. */
+export type Delivery =
+  | { readonly kind: 'events' | 'resync'; readonly revision: bigint; readonly changes: readonly Change[] }
+  /** Nothing came in time; nothing at or below `revision` is still to come. */
+  | { readonly kind: 'idle'; readonly revision: bigint }
+  /** Changes are lost: it must read the state anew, and {@link Subscription.rebase}. */
+  | { readonly kind: 'lost' };
+
+/** What a subscriber is bound by. */
+export interface SubscriptionOptions {
+  readonly view: View;
+  readonly nextRevision: bigint;
+  readonly isCoalescing: boolean;
+}
+
+/** A subscriber that coalesces takes at most so much memory for what it has not read, and so much in one delivery. */
+const MAX_FOLDED_BYTES = 16 * 1024 * 1024;
+const MAX_COALESCED_BYTES = 1024 * 1024;
+
+/** What a subscription needs of its hub. */
+export interface SubscriptionOwner {
+  readonly clock: Clock;
+  /** It is about to read: the hub sees to it that it reads from the best place. */
+  pulls(subscription: Subscription): void;
+  closed(subscription: Subscription): void;
+}
+
+/** Made by {@link WatchHub.subscribe}. */
+export class Subscription implements Disposable {
+  readonly view: View;
+  readonly #isCoalescing: boolean;
+  readonly #owner: SubscriptionOwner;
+  #channel: Channel | undefined;
+  #next: bigint;
+  #isWaiting = false;
+  #isLost = false;
+  #isTooSlow = false;
+  #isClosed = false;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+  #folded: Folded | undefined;
+
+  constructor({ view, nextRevision, isCoalescing }: SubscriptionOptions, owner: SubscriptionOwner) {
+    this.view = view;
+    this.#next = nextRevision;
+    this.#isCoalescing = isCoalescing;
+    this.#owner = owner;
+  }
+
+  /** The first revision whose changes it has not been given, and need not be given. */
+  get nextRevision(): bigint {
+    const { position } = this.#channel?.history ?? { position: 0n };
+    return this.#isWaiting && position >= this.#next ? position + 1n : this.#next;
+  }
+
+  get channel(): Channel | undefined {
+    return this.#channel;
+  }
+
+  get isWaiting(): boolean {
+    return this.#isWaiting;
+  }
+
+  /**
+   * Returns what comes next, or at `untilMs` of the clock that nothing came.
+   *
+   * Rejects with WATCH_TOO_SLOW, with what the watch failed with, or with the reason of `signal`.
+   */
+  async pull(untilMs: number, { signal }: { readonly signal: AbortSignal }): Promise<Delivery> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#isClosed) throw new DomainError('CALL_CANCELED', 'The watch was closed');
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#isTooSlow) throw tooSlow(this.#next);
+      if (this.#isLost) return { kind: 'lost' };
+      this.#owner.pulls(this);
+      const delivery = this.#read();
+      if (delivery !== undefined) return delivery;
+      if (this.#isLost) continue;
+      const leftMs = untilMs - this.#owner.clock.now();
+      if (leftMs <= 0) return { kind: 'idle', revision: this.nextRevision - 1n };
+      await this.#wait(leftMs, signal);
+    }
+  }
+
+  /** Goes on from another revision, after it was lost. */
+  rebase(nextRevision: bigint): void {
+    this.#next = nextRevision;
+    this.#isLost = false;
+    this.#folded = undefined;
+  }
+
+  /** Ends the subscription. Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#owner.closed(this);
+    this.#wakeUp();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** For the hub: reads from this channel from now on. */
+  attach(channel: Channel | undefined): void {
+    this.#stopWaiting();
+    this.#channel = channel;
+    this.#wake?.();
+  }
+
+  /** For the channel: an entry came that the view may show something of. */
+  notify(entry: Entry): void {
+    if (!this.#isWaiting || entry.revision < this.#next) return;
+    // Of all that came since it began to wait, this is the first that concerns it.
+    const from = entry.kind === 'resync' ? entry.after + 1n : entry.revision;
+    if (from > this.#next) this.#next = from;
+    this.#isWaiting = false;
+    this.#channel?.stopWaiting(this);
+    this.#wake?.();
+  }
+
+  /** For the channel: an entry that was not read yet leaves the memory. */
+  miss(entry: Entry): void {
+    if (this.#isWaiting || entry.revision < this.#next) return;
+    const seen = entry.seenBy(this.view);
+    if (seen !== undefined && !this.#fold(seen)) this.#isTooSlow = true;
+    else this.#next = entry.revision + 1n;
+  }
+
+  /** For the channel: changes are lost, and nobody knows what they changed. */
+  lose(): void {
+    this.#isLost = true;
+    this.#wakeUp();
+  }
+
+  /** For the channel: the watch is over. */
+  fail(error: Error): void {
+    this.#failure = error;
+    this.#wakeUp();
+  }
+
+  #read(): Delivery | undefined {
+    return this.#isCoalescing ? this.#readCoalesced() : this.#readNext();
+  }
+
+  #readNext(): Delivery | undefined {
+    const history = this.#channel?.history;
+    for (
+      let entry = history?.firstFrom(this.#next);
+      entry !== undefined;
+      entry = history?.firstFrom(this.#next)
+    ) {
+      // The difference starts from a state that this subscriber never was at.
+      if (entry.kind === 'resync' && this.#next > entry.after + 1n) {
+        this.#isLost = true;
+        return undefined;
+      }
+      this.#next = entry.revision + 1n;
+      const changes = entry.seenBy(this.view);
+      if (changes !== undefined || entry.kind === 'resync') {
+        return { kind: entry.kind, revision: entry.revision, changes: changes ?? [] };
+      }
+    }
+    return undefined;
+  }
+
+  /** All that there is, as the latest change of each key. */
+  #readCoalesced(): Delivery | undefined {
+    const first = this.#folded === undefined ? this.#readNext() : undefined;
+    if (first?.kind === 'resync') return first;
+    if (first?.kind === 'events') this.#fold(first.changes);
+    while (this.#folded !== undefined && this.#folded.bytes < MAX_COALESCED_BYTES) {
+      const entry = this.#channel?.history.firstFrom(this.#next);
+      if (entry === undefined || entry.kind === 'resync') break;
+      this.#next = entry.revision + 1n;
+      this.#fold(entry.seenBy(this.view) ?? []);
+    }
+    const folded = this.#folded;
+    this.#folded = undefined;
+    return folded && { kind: 'events', revision: this.#next - 1n, changes: folded.changes() };
+  }
+
+  #fold(changes: readonly Change[]): boolean {
+    if (!this.#isCoalescing) return false;
+    this.#folded ??= new Folded();
+    this.#folded.add(changes);
+    return this.#folded.bytes <= MAX_FOLDED_BYTES;
+  }
+
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    this.#isWaiting = true;
+    this.#channel?.startWaiting(this);
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        cancelTimer();
+        signal.removeEventListener('abort', wake);
+        this.#wake = undefined;
+        resolve();
+      };
+      const cancelTimer = this.#owner.clock.after(ms, wake);
+      signal.addEventListener('abort', wake, { once: true });
+      this.#wake = wake;
+    });
+    this.#stopWaiting();
+  }
+
+  #wakeUp(): void {
+    this.#stopWaiting();
+    this.#wake?.();
+  }
+
+  /** While it waited, nothing concerned it: its position is the channel's. */
+  #stopWaiting(): void {
+    if (!this.#isWaiting) return;
+    this.#next = this.nextRevision;
+    this.#isWaiting = false;
+    this.#channel?.stopWaiting(this);
+  }
+}
+
+/** The latest change of each key. */
+class Folded {
+  readonly #latest = new Map<string, Change>();
+  bytes = 0;
+
+  add(changes: readonly Change[]): void {
+    for (const change of changes) {
+      const id = keyId(change.kv.key);
+      const earlier = this.#latest.get(id);
+      const folded = earlier === undefined ? change : foldChanges(earlier, change);
+      this.bytes += sizeOf(folded) - (earlier === undefined ? 0 : sizeOf(earlier));
+      // Set anew, so that the order stays that of revisions.
+      this.#latest.delete(id);
+      this.#latest.set(id, folded);
+    }
+  }
+
+  changes(): readonly Change[] {
+    return [...this.#latest.values()];
+  }
+}
+
+/** A key that was created and then updated was, to who saw neither, created; what it held before is what it held before both. */
+function foldChanges(earlier: Change, later: Change): Change {
+  const isStillNew = earlier.type === 'created' && later.type === 'updated';
+  return { type: isStillNew ? 'created' : later.type, kv: later.kv, previous: earlier.previous };
+}
+
+function tooSlow(nextRevision: bigint): DomainError {
+  return new DomainError(
+    'WATCH_TOO_SLOW',
+    'The subscriber does not keep up with the changes; go on from the resume token, or ask for less (keys_only, changed_only, coalesce)',
+    { revision: String(nextRevision - 1n) },
+  );
+}

@@ -1,0 +1,45 @@
+// Resume tokens: where a watch goes on, at this replica or another, tied to its range and to the cluster.
+
+import { type KeyRange, spanOf } from '../../domain/key-range.ts';
+import { reasonError } from '../checks/errors.ts';
+import { seal, unseal } from './sealed-text.ts';
+
+/** Where a watch goes on. */
+export interface ResumePosition {
+  /** Everything at or below it was sent. */
+  readonly revision: bigint;
+  /** Whether a snapshot was not whole yet. */
+  readonly isPartial: boolean;
+}
+
+/** Writes and reads the tokens of one watch. */
+export interface ResumeTokens {
+  write(position: ResumePosition): string;
+  /** Throws RESUME_TOKEN_INVALID. */
+  read(token: string): ResumePosition;
+}
+
+const LAYOUT = /^(\d{1,20}) (\d{1,19}) ([01])$/;
+
+/** Creates the tokens of a watch on `range` of a cluster. */
+export function createResumeTokens(range: KeyRange, clusterId: bigint): ResumeTokens {
+  const { start, end } = spanOf(range);
+  const binding = Buffer.concat([
+    Buffer.from(`watch ${start.length} ${end === undefined ? 'open' : 'closed'} `),
+    start,
+    end ?? new Uint8Array(),
+  ]);
+  return {
+    write: ({ revision, isPartial }) => seal(`${clusterId} ${revision} ${Number(isPartial)}`, binding),
+    read(token) {
+      const [, cluster, revision = '', partial] = LAYOUT.exec(unseal(token, binding) ?? '') ?? [];
+      if (cluster === undefined) throw invalid('is damaged, or belongs to a watch of another range');
+      if (BigInt(cluster) !== clusterId) throw invalid('belongs to another cluster');
+      return { revision: BigInt(revision), isPartial: partial === '1' };
+    },
+  };
+}
+
+function invalid(what: string) {
+  return reasonError('RESUME_TOKEN_INVALID', `The resume token ${what}; start again without it`);
+}

@@ -1,0 +1,165 @@
+// KvService.Watch: parses the request, and writes the domain's messages as those of the contract.
+
+import { create } from '@bufbuild/protobuf';
+import type { Duration } from '@bufbuild/protobuf/wkt';
+import { Event_Type, type Event as EventMessage, EventSchema } from '../../../gen/concord/kv/v1/event_pb.ts';
+import {
+  type WatchRequest,
+  WatchRequest_Changes,
+  type WatchResponse,
+  WatchResponse_Kind,
+  WatchResponseSchema,
+} from '../../../gen/concord/kv/v1/kv_service_pb.ts';
+import type { Encoding } from '../../../gen/concord/kv/v1/reading_pb.ts';
+import { DomainError } from '../../domain/errors.ts';
+import { type KeyRange, singleKey } from '../../domain/key-range.ts';
+import type { KeyValueStore, OperationOptions, WatchSource } from '../../domain/store.ts';
+import type { Change } from '../../domain/watch/change.ts';
+import { createView } from '../../domain/watch/view.ts';
+import { type WatchMessage, type WatchQuery, watch } from '../../domain/watch/watch.ts';
+import type { WatchHub } from '../../domain/watch/watch-hub.ts';
+import { keyValueMessage, optionalKeyValue, rangeOf } from './kv-messages.ts';
+import { createResumeTokens, type ResumeTokens } from './resume-token.ts';
+import { toBytes } from './text-or-bytes.ts';
+
+/** What the handler works on. */
+export interface WatchDeps {
+  readonly hub: WatchHub;
+  readonly store: KeyValueStore;
+  readonly source: Pick<WatchSource, 'clusterId'>;
+}
+
+const DEFAULT_CHECKPOINT_INTERVAL_MS = 15_000;
+
+/** Creates the handler. Messages of equal views at one revision are one object, so that they can be encoded once. */
+export function createWatchHandler({ hub, store, source }: WatchDeps) {
+  const cache: MessageCache = new WeakMap();
+
+  return async function* handleWatch(
+    request: WatchRequest,
+    options: OperationOptions,
+  ): AsyncGenerator<WatchResponse> {
+    const range = watchedRange(request);
+    const tokens = createResumeTokens(range, await source.clusterId(options));
+    const query = queryOf(request, range, tokens);
+    const cacheKey = `${query.view.id} ${request.encoding}`;
+    try {
+      for await (const message of watch(hub, store, query, options)) {
+        yield message.kind === 'events'
+          ? cached(cache, message.changes, cacheKey, () => responseOf(message, tokens, request.encoding))
+          : responseOf(message, tokens, request.encoding);
+      }
+    } catch (error) {
+      throw withToken(error, tokens);
+    }
+  };
+}
+
+type MessageCache = WeakMap<readonly Change[], Map<string, WatchResponse>>;
+
+function cached(
+  cache: MessageCache,
+  changes: readonly Change[],
+  key: string,
+  make: () => WatchResponse,
+): WatchResponse {
+  let byKey = cache.get(changes);
+  if (byKey === undefined) cache.set(changes, (byKey = new Map()));
+  let message = byKey.get(key);
+  if (message === undefined) byKey.set(key, (message = make()));
+  return message;
+}
+
+function watchedRange(request: WatchRequest): KeyRange {
+  const key = toBytes(request.key, request.keyBytes);
+  return key.length > 0 ? singleKey(key) : rangeOf(request);
+}
+
+function queryOf(request: WatchRequest, range: KeyRange, tokens: ResumeTokens): WatchQuery {
+  const { keysOnly, changedOnly, returnPrevious } = request;
+  const view = createView({
+    range,
+    changes: changesOf(request.changes),
+    glob: request.glob === '' ? undefined : request.glob,
+    keysOnly,
+    changedOnly,
+    returnPrevious,
+  });
+  return {
+    view,
+    start: startOf(request, tokens),
+    includeSnapshot: request.includeSnapshot,
+    isKeysOnly: keysOnly,
+    isCoalescing: request.coalesce,
+    checkpointIntervalMs: millisecondsOf(request.checkpointInterval) ?? DEFAULT_CHECKPOINT_INTERVAL_MS,
+  };
+}
+
+function startOf({ resumeToken, startRevision }: WatchRequest, tokens: ResumeTokens): WatchQuery['start'] {
+  if (resumeToken !== '') return { kind: 'resume', ...tokens.read(resumeToken) };
+  return startRevision === 0n ? { kind: 'now' } : { kind: 'revision', revision: startRevision };
+}
+
+function changesOf(changes: WatchRequest_Changes): 'all' | 'puts' | 'deletes' {
+  switch (changes) {
+    case WatchRequest_Changes.PUTS:
+      return 'puts';
+    case WatchRequest_Changes.DELETES:
+      return 'deletes';
+    default:
+      return 'all';
+  }
+}
+
+function millisecondsOf(duration: Duration | undefined): number | undefined {
+  return duration && Number(duration.seconds) * 1_000 + duration.nanos / 1_000_000;
+}
+
+const KINDS = {
+  snapshot: WatchResponse_Kind.SNAPSHOT,
+  synced: WatchResponse_Kind.SYNCED,
+  events: WatchResponse_Kind.EVENTS,
+  checkpoint: WatchResponse_Kind.CHECKPOINT,
+  resync: WatchResponse_Kind.RESYNC,
+} as const;
+
+const TYPES = {
+  created: Event_Type.CREATED,
+  updated: Event_Type.UPDATED,
+  deleted: Event_Type.DELETED,
+  expired: Event_Type.EXPIRED,
+} as const;
+
+function responseOf(message: WatchMessage, tokens: ResumeTokens, encoding: Encoding): WatchResponse {
+  const { kind, revision } = message;
+  const response = create(WatchResponseSchema);
+  response.kind = KINDS[kind];
+  response.revision = revision;
+  response.resumeToken = tokens.write({ revision, isPartial: isPartial(message) });
+  if (kind === 'snapshot') response.kvs = message.kvs.map((kv) => keyValueMessage(kv, encoding));
+  if (kind === 'events' || kind === 'resync') {
+    response.events = message.changes.map((change) => eventMessage(change, encoding));
+  }
+  return response;
+}
+
+/** A snapshot follows, or goes on: who comes back with this message's token needs all of it anew. */
+function isPartial(message: WatchMessage): boolean {
+  return message.kind === 'snapshot' || (message.kind === 'resync' && message.changes.length === 0);
+}
+
+function eventMessage({ type, kv, previous }: Change, encoding: Encoding): EventMessage {
+  return create(EventSchema, {
+    type: TYPES[type],
+    kv: keyValueMessage(kv, encoding),
+    ...optionalKeyValue(previous, encoding),
+  });
+}
+
+/** A subscriber that was too slow learns where to go on. */
+function withToken(error: unknown, tokens: ResumeTokens): unknown {
+  if (!(error instanceof DomainError) || error.reason !== 'WATCH_TOO_SLOW') return error;
+  const revision = BigInt(error.metadata['revision'] ?? 0);
+  const resume_token = tokens.write({ revision, isPartial: false });
+  return new DomainError(error.reason, error.message, { ...error.metadata, resume_token }, { cause: error });
+}

@@ -1,0 +1,74 @@
+// bench: Concord beside etcd on one machine, in one run; performance.md holds the bar.
+// Figures go to stdout and to bench-results/, progress to stderr. 0 after a run, 1 after a failure, 2 for a wrong command line.
+
+import { fileURLToPath } from 'node:url';
+import { describeProfile } from './gateway-profile.ts';
+import { DRIVER } from './load/drive.ts';
+import { describeMachine } from './machine.ts';
+import { type BenchOptions, benchHelp, parseOptions, UsageError } from './options.ts';
+import { startPeers } from './peers/start-peers.ts';
+import { type Run, writeResults } from './results-file.ts';
+import type { Bench, Finding } from './row.ts';
+import { ROWS } from './rows.ts';
+import { formatTable } from './table.ts';
+
+const RESULTS_FOLDER = fileURLToPath(new URL('../../bench-results', import.meta.url));
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
+  try {
+    const options = parseOptions(process.argv.slice(2), ROWS);
+    if (options === undefined) print(benchHelp(ROWS));
+    else await run(options, stop.signal);
+    return 0;
+  } catch (error) {
+    tell(`bench: ${error instanceof Error ? error.message : String(error)}`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
+  const profileDir = options.isProfiled ? RESULTS_FOLDER : undefined;
+  const results = await measure(options, profileDir, signal);
+  print('');
+  print(formatTable(results.findings));
+  print('');
+  print(describeRun(results));
+  print(`written to ${await writeResults(RESULTS_FOLDER, results)}`);
+  if (profileDir !== undefined) print(`\n${await describeProfile(profileDir)}`);
+}
+
+async function measure(
+  options: BenchOptions,
+  profileDir: string | undefined,
+  signal: AbortSignal,
+): Promise<Run> {
+  const { rows, rounds, seconds, etcdBinary } = options;
+  const startedAt = new Date();
+  const machine = describeMachine();
+  tell('starting etcd, grpc-proxy and the gateway');
+  await using peers = await startPeers({ etcdBinary, profileDir, signal });
+  const bench: Bench = { peers, rounds, seconds, signal, progress: tell };
+  const findings: Finding[] = [];
+  for (const row of rows) findings.push(...(await row.measure(bench)));
+  return { startedAt, rounds, seconds, driver: DRIVER, etcdVersion: peers.etcd.version, machine, findings };
+}
+
+function describeRun({ rounds, seconds, driver, etcdVersion, machine }: Run): string {
+  return [
+    `median (least–greatest) of ${rounds} rounds of ${seconds} s; load driver: ${driver}`,
+    `etcd ${etcdVersion} without fsync, node ${machine['node']}, ${machine['cpus']} cores shared by all, 10,000 keys, 256-byte values`,
+  ].join('\n');
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,46 @@
+import { fileURLToPath } from 'node:url';
+import { findFreePort } from '../../../src/embedded/free-port.ts';
+import { awaitHttpOk } from './await-http-ok.ts';
+import { startChildProcess } from './child-process.ts';
+
+/** One gateway in a process of its own; disposing drains it. */
+export interface GatewayProcess extends AsyncDisposable {
+  readonly port: number;
+  /** From just before the process was made until `/readyz` answered 200. */
+  readonly readyAfterMs: number;
+}
+
+const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+const READY_TIMEOUT_MS = 30_000;
+
+/**
+ * Starts `node src/main.ts` on an etcd that runs.
+ *
+ * @param options `profileDir` is where it leaves a CPU profile when it ends. Default: it is not profiled.
+ */
+export async function startGatewayProcess(
+  etcdEndpoint: string,
+  { profileDir, signal }: { readonly profileDir?: string | undefined; readonly signal: AbortSignal },
+): Promise<GatewayProcess> {
+  const port = await findFreePort('127.0.0.1');
+  const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
+  const startedAtMs = performance.now();
+  await using started = new AsyncDisposableStack();
+  const child = started.use(
+    startChildProcess({
+      command: process.execPath,
+      args: [...profiling, 'src/main.ts'],
+      cwd: REPOSITORY,
+      env: {
+        ETCD_ENDPOINTS: etcdEndpoint,
+        CONCORD_LISTEN: `127.0.0.1:${port}`,
+        CONCORD_LOG_LEVEL: 'warn',
+      },
+    }),
+  );
+  const polling = AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)]);
+  await Promise.race([awaitHttpOk(port, '/readyz', { signal: polling }), child.failed]);
+  const readyAfterMs = performance.now() - startedAtMs;
+  const running = started.move();
+  return { port, readyAfterMs, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}

@@ -1,0 +1,43 @@
+// bench/peers: the servers that are measured, each a process of its own on a free port of loopback.
+// All end with the bench, and their data with them.
+
+import { findTestEtcd } from '../../support/find-test-etcd.ts';
+import { openTempDir } from '../../support/open-temp-dir.ts';
+import { startEtcd } from '../../support/start-etcd.ts';
+import { type GatewayProcess, startGatewayProcess } from './start-gateway-process.ts';
+import { startGrpcProxy } from './start-grpc-proxy.ts';
+
+/** The servers of one run. */
+export interface Peers extends AsyncDisposable {
+  /** Its JSON gateway is on the same port. */
+  readonly etcd: { readonly endpoint: string; readonly port: number; readonly version: string };
+  readonly grpcProxy: { readonly port: number };
+  readonly gateway: GatewayProcess;
+}
+
+/** etcd's own timing, since tests use a faster one, and room for the history of a run's writes. */
+const ETCD_ARGS = [
+  '--heartbeat-interval=100',
+  '--election-timeout=1000',
+  `--quota-backend-bytes=${8 * 2 ** 30}`,
+];
+
+/**
+ * Starts etcd, its grpc-proxy and one gateway. etcd does not sync to disk: what is measured is the work, not the disk, and
+ * that leaves etcd as fast as it can be beside Concord.
+ */
+export async function startPeers(options: {
+  readonly etcdBinary: string | undefined;
+  readonly profileDir: string | undefined;
+  readonly signal: AbortSignal;
+}): Promise<Peers> {
+  const { profileDir, signal } = options;
+  const { binary } = await findTestEtcd(options.etcdBinary);
+  await using started = new AsyncDisposableStack();
+  const folder = started.use(await openTempDir());
+  const etcd = started.use(await startEtcd({ binary, args: ETCD_ARGS }));
+  const grpcProxy = started.use(await startGrpcProxy(binary, etcd.endpoint, { cwd: folder.path, signal }));
+  const gateway = started.use(await startGatewayProcess(etcd.endpoint, { profileDir, signal }));
+  const running = started.move();
+  return { etcd, grpcProxy, gateway, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}

@@ -1,0 +1,42 @@
+import type { Peers } from './peers/start-peers.ts';
+
+/** One line of the table, measured at once with others or alone. A module of rows/ exports one, and rows.ts lists it. */
+export interface Row {
+  /** What it is called on the command line. */
+  readonly name: string;
+  /** What it does, for `--help`. */
+  readonly describes: string;
+  measure(bench: Bench): Promise<readonly Finding[]>;
+}
+
+/** What a row works with. */
+export interface Bench {
+  readonly peers: Peers;
+  /** Rounds that count; one more goes before them. */
+  readonly rounds: number;
+  /** How long each server is loaded in each round. */
+  readonly seconds: number;
+  readonly signal: AbortSignal;
+  /** Tells a person how far it is. */
+  progress(text: string): void;
+}
+
+/** One comparison, or one measure of Concord alone; each series has one value a round, in the same order. */
+export interface Finding {
+  readonly measure: string;
+  readonly unit: 'per second' | 'ms';
+  readonly concord: readonly number[];
+  /** Absent where Concord is held to a number of its own. */
+  readonly peer?: { readonly name: string; readonly values: readonly number[] };
+  /** What is held to the target: Concord over the peer, Concord less the peer, or Concord itself. */
+  readonly compares: 'ratio' | 'difference' | 'itself';
+  /** From the last table of performance.md; absent where it sets none. */
+  readonly target?: Target;
+}
+
+/** The bar, and the one after it. */
+export interface Target {
+  readonly kind: 'at-least' | 'at-most';
+  readonly bar: number;
+  readonly nextBar?: number;
+}

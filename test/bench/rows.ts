@@ -1,0 +1,10 @@
+import type { Row } from './row.ts';
+import { get } from './rows/get.ts';
+import { getJson } from './rows/get-json.ts';
+import { latency } from './rows/latency.ts';
+import { put } from './rows/put.ts';
+import { putJson } from './rows/put-json.ts';
+import { start } from './rows/start.ts';
+
+/** Every row, in the order in which they run and are printed. */
+export const ROWS: readonly Row[] = [get, put, getJson, putJson, latency, start];

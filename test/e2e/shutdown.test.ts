@@ -1,0 +1,181 @@
+import { Agent } from 'node:http';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
+import { Client, credentials } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import {
+  KvService,
+  type PutRequest,
+  PutRequestSchema,
+  PutResponseSchema,
+} from '../../gen/concord/kv/v1/kv_service_pb.ts';
+import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
+import { eventually } from '../support/eventually.ts';
+import { failureOf } from '../support/failure-of.ts';
+import { listKeys, openKvClient } from '../support/kv-client.ts';
+import { openTempDir } from '../support/open-temp-dir.ts';
+import { runConcord } from '../support/run-concord.ts';
+import { startCallers } from '../support/start-callers.ts';
+
+const DRAIN_TIMEOUT_MS = 10_000;
+const CALL_OPTIONS = { timeoutMs: DRAIN_TIMEOUT_MS };
+const CONNECTIONS = 4;
+
+const PUT = {
+  path: `/${KvService.typeName}/Put`,
+  serialize: (request: PutRequest) => Buffer.from(toBinary(PutRequestSchema, request)),
+  deserialize: (bytes: Buffer) => fromBinary(PutResponseSchema, bytes),
+};
+
+describe('a gateway that is stopped', () => {
+  it.each([
+    ['gRPC', openGrpcWriters, 300],
+    ['gRPC, from grpc-js', openGrpcJsWriters, 300],
+    ['Connect on HTTP/1.1 connections that are kept', openConnectWriters, 100],
+  ] as const)('loses no write that it took: %s', async (_, openWriters, count) => {
+    await using data = await openTempDir();
+    const key = (caller: number, index: number) => `load/${caller}/${index}`;
+    const { records, durationMs, exit, stderr } = await (async () => {
+      await using concord = await runConcord({ dataDir: data.path });
+      await using writers = openWriters(concord.url);
+      const callers = startCallers({
+        count,
+        call: (caller, index) => writers.put(caller, key(caller, index)),
+        goesOn: ({ error }) => error === undefined,
+      });
+      await eventually(() => expect(callers.records.length).toBeGreaterThan(5 * count));
+      const startMs = performance.now();
+      concord.signal('SIGTERM');
+      const exit = await concord.exited;
+      await callers.ended;
+      return {
+        records: callers.records,
+        durationMs: performance.now() - startMs,
+        exit,
+        stderr: concord.stderr,
+      };
+    })();
+
+    expect(exit).toEqual({ code: 0, signal: null });
+    expect(durationMs).toBeLessThan(DRAIN_TIMEOUT_MS);
+    expect(stderr).not.toContain('still running at the end of the drain');
+    const failures = records.flatMap(({ error }) => error ?? []);
+    expect(failures).toHaveLength(count);
+    expect([...new Set(failures.map(kindOf))].filter((kind) => kind !== 'refused')).toEqual([]);
+
+    await using again = await runConcord({ dataDir: data.path });
+    const stored = await listKeys(openKvClient(again.url), 'load/');
+    const lost = records.filter(({ caller, index, error }) => !error && !stored.has(key(caller, index)));
+    const doneYetRefused = records.filter(
+      ({ caller, index, error }) => error && stored.has(key(caller, index)),
+    );
+    expect({ lost: lost.length, doneYetRefused: doneYetRefused.length }).toEqual({
+      lost: 0,
+      doneYetRefused: 0,
+    });
+    expect(stored.size).toBe(records.length - failures.length);
+  });
+
+  it('ends a stream as unavailable, and is gone soon', async () => {
+    await using concord = await runConcord();
+    const health = createClient(Health, createGrpcTransport({ baseUrl: concord.url }));
+    const updates = health.watch({})[Symbol.asyncIterator]();
+    expect((await updates.next()).done).toBe(false);
+    const startMs = performance.now();
+    concord.signal('SIGTERM');
+    const end = failureOf(
+      (async () => {
+        while (!(await updates.next()).done);
+      })(),
+    );
+    expect(await end).toMatchObject({ code: 'Unavailable', reason: 'SHUTTING_DOWN', hasRetryInfo: true });
+    expect(await concord.exited).toEqual({ code: 0, signal: null });
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+  });
+
+  it('ends at once, with code 1, when it is told so twice', async () => {
+    await using concord = await runConcord();
+    // A connection that has begun a request keeps a drain waiting.
+    const stuck = fetch(`${concord.url}/concord.kv.v1.KvService/Put`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: new ReadableStream({ start: (controller) => controller.enqueue(new TextEncoder().encode('{')) }),
+      duplex: 'half',
+    }).catch(() => undefined);
+    await eventually(async () =>
+      expect(await (await fetch(`${concord.url}/metrics`)).text()).toMatch(/^concord_connections [2-9]/m),
+    );
+    concord.signal('SIGTERM');
+    await eventually(() => expect(concord.stderr).toContain('draining'));
+    concord.signal('SIGTERM');
+    expect(await concord.exited).toEqual({ code: 1, signal: null });
+    await stuck;
+  });
+});
+
+/** Says in words what a failure is: refused before anything was done for it, or what else it is. */
+function kindOf(error: ConnectError): string {
+  if (error.code === Code.Unavailable) return 'refused';
+  // What connect-node makes of a stream that was not processed (RFC 9113, 8.7), where it does not call it unavailable.
+  if (/NGHTTP2_REFUSED_STREAM/.test(error.rawMessage)) return 'refused';
+  return String(error);
+}
+
+/** Writes keys on behalf of many callers. */
+interface Writers extends AsyncDisposable {
+  put(caller: number, key: string): Promise<unknown>;
+}
+
+/** Four connections, each with a quarter of the callers. */
+function openGrpcWriters(baseUrl: string): Writers {
+  const clients = Array.from({ length: CONNECTIONS }, () => openKvClient(baseUrl));
+  return {
+    put: async (caller, key) => clients[caller % CONNECTIONS]?.put({ key, value: 'x' }, CALL_OPTIONS),
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+/** The same, by the client library that most Node.js programs speak gRPC with. */
+function openGrpcJsWriters(baseUrl: string): Writers {
+  // Channels with the same options would share one connection.
+  const clients = Array.from(
+    { length: CONNECTIONS },
+    (_, id) => new Client(new URL(baseUrl).host, credentials.createInsecure(), { id }),
+  );
+  const { path, serialize, deserialize } = PUT;
+  return {
+    put: (caller, key) =>
+      new Promise((resolve, reject) => {
+        const request = create(PutRequestSchema, { key, value: 'x' });
+        const options = { deadline: Date.now() + CALL_OPTIONS.timeoutMs };
+        clients[caller % CONNECTIONS]?.makeUnaryRequest(
+          path,
+          serialize,
+          deserialize,
+          request,
+          options,
+          (error, answer) =>
+            error === null ? resolve(answer) : reject(new ConnectError(error.details, Number(error.code))),
+        );
+      }),
+    async [Symbol.asyncDispose]() {
+      for (const client of clients) client.close();
+    },
+  };
+}
+
+/** A connection for each caller, used again and again. */
+function openConnectWriters(baseUrl: string): Writers {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1_000 });
+  const kv = createClient(
+    KvService,
+    createConnectTransport({ baseUrl, httpVersion: '1.1', nodeOptions: { agent } }),
+  );
+  return {
+    put: (_, key) => kv.put({ key, value: 'x' }, CALL_OPTIONS),
+    async [Symbol.asyncDispose]() {
+      agent.destroy();
+    },
+  };
+}

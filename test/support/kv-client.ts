@@ -1,0 +1,24 @@
+import { type Client, createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { KvService } from '../../gen/concord/kv/v1/kv_service_pb.ts';
+import { View } from '../../gen/concord/kv/v1/reading_pb.ts';
+
+/** A client of the keys. */
+export type KvClient = Client<typeof KvService>;
+
+/** Opens a client that speaks gRPC over HTTP/2. */
+export function openKvClient(baseUrl: string): KvClient {
+  return createClient(KvService, createGrpcTransport({ baseUrl }));
+}
+
+/** Lists the names of all keys that begin with `prefix`, page by page. */
+export async function listKeys(kv: KvClient, prefix: string): Promise<ReadonlySet<string>> {
+  const keys = new Set<string>();
+  let pageToken = '';
+  do {
+    const page = await kv.list({ prefix, pageSize: 1_000, pageToken, view: View.KEYS_ONLY });
+    for (const { key } of page.kvs) keys.add(key);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== '');
+  return keys;
+}
