@@ -25,10 +25,17 @@ export function createCallInterceptor(): Interceptor {
   };
 }
 
-/** Refuses, before its body is read, a call that is not admitted. Throws the reason. */
-export function refuseUnadmitted(context: HandlerContext): void {
-  const call = context.values.get(rpcCallKey);
-  if (call?.refusal !== undefined) throw call.fail(call.refusal);
+/**
+ * Is the library's gate, before the body of a call is read. Throws the reason why a call is not admitted; one that is has its body
+ * cut when its deadline passes or it is stopped.
+ */
+export function admitCall({ values, signal }: HandlerContext): void {
+  const call = values.get(rpcCallKey);
+  if (call === undefined) return;
+  if (call.refusal !== undefined) throw call.fail(call.refusal);
+  const cutBody = () => call.body?.cut(signal.reason);
+  if (signal.aborted) cutBody();
+  else signal.addEventListener('abort', cutBody, { once: true });
 }
 
 async function* watched<T>(messages: AsyncIterable<T>, call: RpcCall): AsyncGenerator<T> {

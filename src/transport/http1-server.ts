@@ -10,18 +10,23 @@ const KEEP_ALIVE_PROBE_MS = 30_000;
 /** Longer than the minute after which proxies drop an idle connection: the side that sends requests is to close it. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const HEADERS_TIMEOUT_MS = 20_000;
-const REQUEST_TIMEOUT_MS = 60_000;
+/** Only where a body is not being read: one that is has a limit of its own, with an answer. */
+const REQUEST_TIMEOUT_MS = 90_000;
 const TIMEOUT_CHECK_MS = 2_000;
-/** While draining, how long a connection stays open for a request that may be on its way. */
-const LAST_REQUEST_GRACE_MS = 300;
 const DRAIN_CHECK_MS = 20;
+/**
+ * While draining, for how many checks a connection must be idle: 300 ms, in which a request that is on its way arrives. They are
+ * counted, not timed, so that a process which is short of time closes nothing before it has read what waits.
+ */
+const LAST_REQUEST_GRACE_CHECKS = 15;
 /** How long a client may take to close its side of a connection that was closed on ours. */
 const CLOSE_TIMEOUT_MS = 500;
 
 /** State of one connection. `isClosing`: its end was announced, and a request that comes all the same is not served. */
 interface Connection {
   requests: number;
-  idleSinceMs: number;
+  /** For how many checks of a drain it has been idle. */
+  idleChecks: number;
   isClosing: boolean;
 }
 
@@ -64,15 +69,15 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
     connection.requests += 1;
     response.once('close', () => {
       connection.requests -= 1;
-      connection.idleSinceMs = performance.now();
+      connection.idleChecks = 0;
     });
   }
 
   function closeIdle(): void {
-    const now = performance.now();
     for (const [socket, connection] of connections) {
       if (connection.requests > 0 || connection.isClosing) continue;
-      if (now - connection.idleSinceMs < LAST_REQUEST_GRACE_MS) continue;
+      connection.idleChecks += 1;
+      if (connection.idleChecks < LAST_REQUEST_GRACE_CHECKS) continue;
       connection.isClosing = true;
       socket.end();
       setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();
@@ -81,7 +86,7 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
 
   return {
     serve(socket) {
-      connections.set(socket, { requests: 0, idleSinceMs: performance.now(), isClosing: false });
+      connections.set(socket, { requests: 0, idleChecks: 0, isClosing: false });
       socket.once('close', () => connections.delete(socket));
       socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
       server.emit('connection', socket);
@@ -90,8 +95,6 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
       return connections.size;
     },
     drain() {
-      const now = performance.now();
-      for (const connection of connections.values()) connection.idleSinceMs = now;
       drainTimer ??= setInterval(closeIdle, DRAIN_CHECK_MS);
     },
     destroy() {

@@ -1,6 +1,7 @@
 import { type ConnectError, createContextKey } from '@connectrpc/connect';
 import type { CallContext, CallObserver } from '../rpc/checks/call-context.ts';
 import { reasonError, reasonOf, toConnectError } from '../rpc/checks/errors.ts';
+import type { RequestBody } from './request-body.ts';
 
 /**
  * One call while it is served.
@@ -11,6 +12,8 @@ import { reasonError, reasonOf, toConnectError } from '../rpc/checks/errors.ts';
 export class RpcCall {
   readonly context: CallContext;
   readonly isStream: boolean;
+  /** What the caller sends, once it is being read. */
+  body: RequestBody | undefined;
   /** Set before the handler runs where the call is not admitted. */
   refusal: ConnectError | undefined;
   /** Whether the handler has answered: what goes wrong after that is not the caller's doing. */

@@ -8,13 +8,14 @@ import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { type CallObserver, callContextKey } from '../rpc/checks/call-context.ts';
 import { reasonError } from '../rpc/checks/errors.ts';
-import { createCallInterceptor, refuseUnadmitted } from './call-interceptor.ts';
+import { admitCall, createCallInterceptor } from './call-interceptor.ts';
 import { giveTimeout } from './client-timeout.ts';
 import { answerErrorJson, protocolOf } from './error-answer.ts';
 import type { Exchange } from './exchange.ts';
 import { http2StreamOf } from './node-http.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { createErrorRewriter } from './protocol-errors.ts';
+import { RequestBody } from './request-body.ts';
 import type { RpcServer } from './request-handler.ts';
 import { RpcCall, rpcCallKey } from './rpc-call.ts';
 import { sendAnswer } from './send-answer.ts';
@@ -35,7 +36,7 @@ export interface RpcOptions {
 export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHandler> {
   const router = createConnectRouter({
     interceptors: [createCallInterceptor(), ...options.interceptors],
-    requestGate: refuseUnadmitted,
+    requestGate: admitCall,
     acceptCompression: [compressionGzip],
     compressMinBytes: COMPRESS_MIN_BYTES,
     readMaxBytes: options.maxRequestBytes,
@@ -49,6 +50,8 @@ export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHa
 export interface RpcServerOptions {
   readonly calls: OpenCalls;
   readonly observer: CallObserver;
+  /** How long the body of a request may take to come, in milliseconds. */
+  readonly requestTimeoutMs: number;
   /** The deadline of a unary call that brings none of its own, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -59,7 +62,12 @@ export interface RpcServerOptions {
  * It takes the place of connect-node's own adapter, whose listener throws for a malformed authority, which ends the process,
  * and which writes to the console for every caller that leaves.
  */
-export function createRpcServer({ calls, observer, defaultTimeoutMs }: RpcServerOptions): RpcServer {
+export function createRpcServer({
+  calls,
+  observer,
+  requestTimeoutMs,
+  defaultTimeoutMs,
+}: RpcServerOptions): RpcServer {
   return async (rpc, authority, exchange) => {
     const call = openCall(rpc, exchange, observer);
     calls.add(call);
@@ -67,7 +75,11 @@ export function createRpcServer({ calls, observer, defaultTimeoutMs }: RpcServer
       const { request, response } = exchange;
       const values = createContextValues().set(callContextKey, call.context).set(rpcCallKey, call);
       if (request.method === 'GET') response.setHeader('cache-control', 'no-store');
-      const universal = toUniversalRequest(request, authority, call.signal, values);
+      call.body = new RequestBody(
+        request,
+        rpc.method.methodKind === 'bidi_streaming' ? undefined : requestTimeoutMs,
+      );
+      const universal = toUniversalRequest(request, authority, call.body, call.signal, values);
       if (defaultTimeoutMs !== undefined && !call.isStream) {
         giveTimeout(universal.header, call.context.protocol, defaultTimeoutMs);
       }
@@ -77,6 +89,7 @@ export function createRpcServer({ calls, observer, defaultTimeoutMs }: RpcServer
     } catch (error) {
       throw call.fail(error);
     } finally {
+      call.body?.stop();
       calls.delete(call);
     }
   };

@@ -57,6 +57,8 @@ export interface ServerOptions {
   readonly pingIntervalMs?: number | undefined;
   /** How long a client may take to send its first bytes, in milliseconds. @default 5000 */
   readonly firstBytesTimeoutMs?: number | undefined;
+  /** How long the body of a request may take to come, in milliseconds. @default 60000 */
+  readonly requestTimeoutMs?: number | undefined;
   readonly log: Log;
 }
 
@@ -103,6 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       calls,
       observer: options.observer,
       defaultTimeoutMs: options.defaultTimeoutMs,
+      requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     }),
     httpRoutes: options.httpRoutes,
     corsOrigins: options.corsOrigins,

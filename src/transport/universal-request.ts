@@ -7,12 +7,13 @@ import { isEncrypted, type NodeRequest } from './node-http.ts';
 /**
  * Returns a request in the form that the library's handlers take.
  *
- * Unlike connect-node's own conversion it takes a signal that is aborted only when the caller leaves, and a body that is not
- * read to its end leaves the connection alone. Throws `REQUEST_MALFORMED` for a header that the web's Headers do not take.
+ * Unlike connect-node's own conversion it takes the body, and a signal that is aborted only when the caller leaves. Throws
+ * `REQUEST_MALFORMED` for a header that the web's Headers do not take.
  */
 export function toUniversalRequest(
   request: NodeRequest,
   authority: string,
+  body: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
   contextValues: ContextValues,
 ): UniversalServerRequest {
@@ -21,7 +22,7 @@ export function toUniversalRequest(
     method: request.method ?? '',
     url: `${isEncrypted(request) ? 'https' : 'http'}://${authority}${request.url ?? '/'}`,
     header: toWebHeaders(request),
-    body: request.iterator({ destroyOnReturn: false }),
+    body,
     signal,
     contextValues,
   };

@@ -54,7 +54,11 @@ async function measure(
   await using peers = await startPeers({ etcdBinary, profileDir, signal });
   const bench: Bench = { peers, rounds, seconds, signal, progress: tell };
   const findings: Finding[] = [];
-  for (const row of rows) findings.push(...(await row.measure(bench)));
+  try {
+    for (const row of rows) findings.push(...(await row.measure(bench)));
+  } finally {
+    for (const line of peers.gateway.lastLines()) tell(`the gateway logged: ${line}`);
+  }
   return { startedAt, rounds, seconds, driver: DRIVER, etcdVersion: peers.etcd.version, machine, findings };
 }
 

@@ -36,7 +36,11 @@ export async function measureRounds(
     const results: LoadResult[] = [];
     for (const { name, port, call, shape } of contenders) {
       bench.progress(`${row}: ${round === 0 ? 'warm-up' : `round ${round} of ${bench.rounds}`}, ${name}`);
-      const result = await drive(port, call, shape, seconds, { signal: bench.signal });
+      const result = await drive(port, call, shape, seconds, bench).catch((cause: unknown) => {
+        throw new Error(`${row}, ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+          cause,
+        });
+      });
       results.push(result);
       if (round > 0) counted.get(name)?.push(result);
     }

@@ -14,7 +14,11 @@ describe('a thousand connections at once', { timeout: 60_000 }, () => {
   it('are all answered, on HTTP/1.1 and on HTTP/2, again and again', async () => {
     await using concord = await runConcord();
     await openKvClient(concord.url).put({ key: 'greeting', value: 'hello' });
-    const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS_EACH, maxFreeSockets: CONNECTIONS_EACH });
+    const agent = new Agent({
+      keepAlive: true,
+      maxSockets: CONNECTIONS_EACH,
+      maxFreeSockets: CONNECTIONS_EACH,
+    });
     const sessions = Array.from({ length: CONNECTIONS_EACH }, () => connect(concord.url));
     try {
       for (let round = 0; round < ROUNDS; round++) {

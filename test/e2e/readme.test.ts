@@ -45,8 +45,10 @@ describe('the shell of the README', () => {
     const missing = missingTool(block);
     if (missing !== undefined) {
       it(`in line ${block.line}, under "${block.heading}", is not run: ${missing}`, () => {
-        // Test/unit/readme.test.ts holds its requests against the contract.
-        expect(readRpcCommands(block.text).length + (block.text.match(/^grpcurl/gm)?.length ?? 0)).not.toBe(0);
+        // What it sends is held against the contract in test/unit/readme.test.ts.
+        expect(readRpcCommands(block.text).length + (block.text.match(/^grpcurl/gm)?.length ?? 0)).not.toBe(
+          0,
+        );
       });
       continue;
     }
@@ -61,7 +63,9 @@ describe('the shell of the README', () => {
   }
 
   it('is left out only under headings that there are', () => {
-    const headings = new Set(blocks.filter(({ language }) => language === 'sh').map(({ heading }) => heading));
+    const headings = new Set(
+      blocks.filter(({ language }) => language === 'sh').map(({ heading }) => heading),
+    );
     expect(Object.keys(NOT_RUN).filter((heading) => !headings.has(heading))).toEqual([]);
   });
 });

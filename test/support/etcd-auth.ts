@@ -24,7 +24,12 @@ export async function enableAuth(
 }
 
 /** Lets a role read and write further keys. */
-export async function grantPrefix(endpoint: string, rootPassword: string, role: string, prefix: string): Promise<void> {
+export async function grantPrefix(
+  endpoint: string,
+  rootPassword: string,
+  role: string,
+  prefix: string,
+): Promise<void> {
   const { token } = (await callAuth(endpoint, 'authenticate', { name: 'root', password: rootPassword })) as {
     readonly token: string;
   };

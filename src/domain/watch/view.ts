@@ -1,6 +1,6 @@
 // What one subscriber wants to see of the changes in a range. Subscribers with equal views share what is made for them.
 
-import { compareKeys, type KeyRange } from '../key-range.ts';
+import { compareKeys, type KeyRange, keyId } from '../key-range.ts';
 import type { KeyValue } from '../store.ts';
 import { type Change, isPut } from './change.ts';
 import { compileGlob } from './glob.ts';
@@ -32,6 +32,7 @@ export interface View {
 }
 
 const NO_BYTES = new Uint8Array();
+const decoder = new TextDecoder();
 
 /** Creates the view for a choice. */
 export function createView(options: ViewOptions): View {
@@ -44,7 +45,6 @@ export function createView(options: ViewOptions): View {
     returnPrevious = false,
   } = options;
   const matchesGlob = glob === undefined ? undefined : compileGlob(glob);
-  const decoder = new TextDecoder();
 
   function isSelected(change: Change): boolean {
     if (!contains(range, change.kv.key)) return false;
@@ -96,5 +96,6 @@ function withoutValue(kv: KeyValue): KeyValue {
 }
 
 function rangeId(range: KeyRange): string {
-  return range.kind === 'key' ? `=${range.key.join()}` : `${range.start.join()}-${range.end?.join() ?? ''}`;
+  const keys = range.kind === 'key' ? [range.key] : [range.start, range.end];
+  return JSON.stringify(keys.map((key) => key && keyId(key)));
 }

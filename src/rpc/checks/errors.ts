@@ -12,7 +12,8 @@ export const ERROR_DOMAIN = 'concord';
 /** How long a caller should wait before it tries an UNAVAILABLE call again, in milliseconds. */
 const RETRY_DELAY_MS = 500;
 
-const CODES: Readonly<Record<ErrorReason, Code>> = {
+/** The code of each reason; the contract's comments say the same. */
+export const CODES: Readonly<Record<ErrorReason, Code>> = {
   REQUEST_MALFORMED: Code.InvalidArgument,
   FIELD_INVALID: Code.InvalidArgument,
   REQUEST_TOO_LARGE: Code.ResourceExhausted,

@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline';
 
 /** A server that runs as a child of the bench; disposing ends it. */
 export interface ChildProcess extends AsyncDisposable {
-  readonly pid: number;
   /** Rejects when it ends before it is disposed, with the last lines it wrote to stderr. Never resolves. */
   readonly failed: Promise<never>;
+  /** The last lines it wrote to stderr, oldest first, at most 20. */
+  lastLines(): readonly string[];
 }
 
 /** What a child is started with. */
@@ -56,8 +57,8 @@ export function startChildProcess({ command, args, env = {}, cwd }: ChildOptions
   });
 
   return {
-    pid: child.pid ?? 0,
     failed,
+    lastLines: () => [...lines],
     async [Symbol.asyncDispose]() {
       isStopping = true;
       child.kill('SIGTERM');

@@ -8,6 +8,8 @@ export interface GatewayProcess extends AsyncDisposable {
   readonly port: number;
   /** From just before the process was made until `/readyz` answered 200. */
   readonly readyAfterMs: number;
+  /** The last lines it logged, oldest first: warnings and worse. */
+  lastLines(): readonly string[];
 }
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
@@ -42,5 +44,6 @@ export async function startGatewayProcess(
   await Promise.race([awaitHttpOk(port, '/readyz', { signal: polling }), child.failed]);
   const readyAfterMs = performance.now() - startedAtMs;
   const running = started.move();
-  return { port, readyAfterMs, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  const { lastLines } = child;
+  return { port, readyAfterMs, lastLines, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

@@ -8,6 +8,8 @@ import { startToy } from './toy-server.ts';
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const SETTINGS = Buffer.from('000000040000000000', 'hex');
 const CHECK = '/grpc.health.v1.Health/Check';
+/** More than Node by itself lets a client cancel at once. */
+const STREAMS = 1_200;
 const LOOPBACK = { host: '127.0.0.1', port: 0 };
 const [grpc] = PROTOCOLS;
 
@@ -110,7 +112,7 @@ describe('an HTTP/2 connection', () => {
     session.destroy();
   });
 
-  it('carries thousands of streams, and survives as many cancellations at once', async () => {
+  it('carries many streams, and survives as many cancellations at once', async () => {
     await using toy = await startToy();
     const session = connectHttp2(toy.baseUrl);
     const watch = () => {
@@ -123,9 +125,9 @@ describe('an HTTP/2 connection', () => {
       stream.end(Buffer.alloc(5));
       return stream;
     };
-    const streams = Array.from({ length: 2_000 }, watch);
+    const streams = Array.from({ length: STREAMS }, watch);
     await Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('data', resolve))));
-    expect(toy.server.stats().streams).toBe(2_000);
+    expect(toy.server.stats().streams).toBe(STREAMS);
     for (const stream of streams.slice(1)) stream.close(8);
     await eventually(() => expect(toy.server.stats().streams).toBe(1));
     expect(session.destroyed).toBe(false);

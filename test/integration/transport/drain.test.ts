@@ -204,9 +204,6 @@ async function expectNoneLost(open: (toy: Toy) => () => Promise<void>): Promise<
   expect({ handled, outcomes: toy.seen.length }).toEqual({ handled: answered, outcomes: answered });
   expect(refusals).toHaveLength(200);
   const kinds = new Set(refusals.map((error) => (error instanceof Error ? error.message : String(error))));
-  console.log(
-    JSON.stringify([...kinds].map((k) => [k, refusals.filter((r) => (r as Error).message === k).length])),
-  );
   // ECONNRESET: the kernel had accepted the connection, the server not yet.
   for (const kind of kinds) expect(kind).toMatch(/ECONNREFUSED|GOAWAY|REFUSED_STREAM|ECONNRESET/);
 }

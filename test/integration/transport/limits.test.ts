@@ -5,11 +5,12 @@ import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { PROTOCOLS } from '../../support/protocols.ts';
 import { envelope, openRawSocket, requestHttp2 } from './raw-http.ts';
-import { aborted, startToy } from './toy-server.ts';
+import { aborted, startToy, type Toy } from './toy-server.ts';
 
 const STREAMING = PROTOCOLS.filter(({ name }) => !name.includes('GET'));
 const CHECK = '/grpc.health.v1.Health/Check';
 const MIB = 1 << 20;
+const END_OF_CHUNKS = '0\r\n\r\n';
 
 describe('the limit of streams', () => {
   it.each(STREAMING)(
@@ -107,6 +108,53 @@ describe('a time-out', () => {
   );
 });
 
+describe('a request that does not come', () => {
+  const partly = Buffer.of(0, 0, 0, 0, 9, 1);
+
+  it.each(['application/grpc', 'application/grpc-web', 'application/proto', 'application/json'])(
+    'is given up at the deadline of the call: %s',
+    async (contentType) => {
+      await using toy = await startToy();
+      const timeout = contentType.includes('grpc')
+        ? { 'grpc-timeout': '50m' }
+        : { 'connect-timeout-ms': '50' };
+      await expectGivenUp(toy, { ':path': CHECK, 'content-type': contentType, ...timeout }, partly);
+    },
+  );
+
+  it.each(['/grpc.health.v1.Health/Check', '/grpc.health.v1.Health/Watch'])(
+    'is given up in any case: %s',
+    async (path) => {
+      await using toy = await startToy({}, { requestTimeoutMs: 50 });
+      await expectGivenUp(toy, { ':path': path, 'content-type': 'application/grpc' }, partly);
+    },
+  );
+
+  it('is given up over HTTP/1.1', async () => {
+    await using toy = await startToy({}, { requestTimeoutMs: 50 });
+    using client = await openRawSocket(toy.port);
+    client.send(
+      `POST ${CHECK} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{`,
+    );
+    expect(await client.sees('DEADLINE_EXCEEDED')).toMatch(/^HTTP\/1.1 504/);
+  });
+
+  async function expectGivenUp(
+    toy: Toy,
+    headers: Readonly<Record<string, string>>,
+    body: Buffer,
+  ): Promise<void> {
+    const session = connectHttp2(toy.baseUrl);
+    const stream = session.request({ ':method': 'POST', ...headers });
+    stream.on('error', () => {});
+    stream.write(body);
+    stream.resume();
+    await eventually(() => expect(toy.seen[0]?.outcomes).toMatchObject([{ reason: 'DEADLINE_EXCEEDED' }]));
+    expect(toy.server.stats().calls).toBe(0);
+    session.destroy();
+  }
+});
+
 describe('a request that is too large', () => {
   const size = 8 * MIB;
 
@@ -138,6 +186,7 @@ describe('a request that is too large', () => {
         const chunk = frame(Buffer.alloc(MIB / 4, 0x20));
         if (!socket.write(chunk)) await new Promise((resolve) => socket.once('drain', resolve));
       }
+      if (frame === chunked) socket.write(END_OF_CHUNKS);
       expect(socket.errored).toBeNull();
       socket.resume();
       const answer = await client.closed;
