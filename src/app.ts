@@ -18,11 +18,13 @@ import { createValidate } from './rpc/checks/validation.ts';
 import { createHealthHandlers } from './rpc/health/health-handlers.ts';
 import { startReadiness } from './rpc/health/readiness.ts';
 import { createKvHandlers } from './rpc/kv/kv-handlers.ts';
+import { createWatchHandler } from './rpc/kv/watch-handler.ts';
 import { registerReflection } from './rpc/reflection/reflection.ts';
 import type { Settings } from './settings/definitions.ts';
 import { systemClock } from './system-clock.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
+import { streamRpc } from './transport/encoded-streams.ts';
 import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
 
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
@@ -74,9 +76,11 @@ export async function createApp(
     ),
   );
   const services = [KvService, Health];
+  const validate = createValidate();
+  const watch = createWatchHandler({ hub, store: etcd.store, source: etcd.watches });
 
   function routes(router: ConnectRouter): void {
-    router.service(KvService, createKvHandlers(kv, { hub, store: etcd.store, source: etcd.watches }));
+    router.service(KvService, createKvHandlers(kv, watch));
     router.service(Health, createHealthHandlers(readiness, [KvService.typeName]));
     registerReflection(router, services, [file_concord_error_v1_error_reason, file_google_rpc_error_details]);
   }
@@ -86,7 +90,8 @@ export async function createApp(
       listen: settings.listen,
       tls: tlsIdentity(settings),
       routes,
-      interceptors: [createChecks(createValidate())],
+      streams: [streamRpc(KvService.method.watch, validate, watch)],
+      interceptors: [createChecks(validate)],
       observer: createCallObserver(log, metrics),
       httpRoutes: createOperatorRoutes(readiness, metrics),
       corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),
@@ -135,7 +140,13 @@ async function runEtcd(settings: Settings, log: Logger, signal: AbortSignal): Pr
     { signal },
   );
   return startEmbeddedEtcd(
-    { binary: found.path, version: found.version, dataDir: settings.dataDir, log },
+    {
+      binary: found.path,
+      version: found.version,
+      dataDir: settings.dataDir,
+      autoCompactionRetention: `${Math.ceil(settings.etcdRetentionMs / 1_000)}s`,
+      log,
+    },
     { signal },
   );
 }

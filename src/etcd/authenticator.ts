@@ -10,10 +10,17 @@ export interface EtcdUser {
   readonly password: string;
 }
 
-/** Metadata for calls, or why there is none. */
-export type Token =
-  | { readonly kind: 'ok'; readonly metadata: Metadata }
-  | { readonly kind: 'failed'; readonly error: StatusError };
+/** What goes with calls, or why there is nothing. */
+export type Token = Credentials | { readonly kind: 'failed'; readonly error: StatusError };
+
+/** The metadata of one token. */
+export interface Credentials {
+  readonly kind: 'ok';
+  /** For calls that need a leader: a member that lost its own says so at once, instead of after 7 s. */
+  readonly metadata: Metadata;
+  /** For serializable reads, which a member answers without a leader too. */
+  readonly anyMember: Metadata;
+}
 
 /** Gives calls their metadata. */
 export interface Authenticator {
@@ -27,26 +34,24 @@ const FETCH_TIMEOUT_MS = 2_000;
 
 /** Creates an authenticator; without a user there is no token, and calls carry only etcd's demand for a leader. */
 export function createAuthenticator(user: EtcdUser | undefined): Authenticator {
-  const anonymous: Token = { kind: 'ok', metadata: baseMetadata() };
+  const anonymous = credentials({});
   let current: Promise<Token> | undefined;
 
   async function fetch(user: EtcdUser, members: readonly Member[], deadline: number): Promise<Token> {
-    let failed: Token | undefined;
+    let failed: Extract<Token, { kind: 'failed' }> | undefined;
     for (const member of members) {
       const answer = await member.call<{ readonly token: string }>(
         'Auth',
         'authenticate',
         { name: user.username, password: user.password },
         {
-          metadata: baseMetadata(),
+          metadata: anonymous.metadata,
           deadline: Math.min(deadline, Date.now() + FETCH_TIMEOUT_MS),
           signal: undefined,
         },
       );
       if (answer.kind === 'ok') {
-        const metadata = baseMetadata();
-        metadata.set('token', answer.value.token);
-        return { kind: 'ok', metadata };
+        return credentials({ token: answer.value.token });
       }
       failed = answer;
     }
@@ -69,9 +74,10 @@ export function createAuthenticator(user: EtcdUser | undefined): Authenticator {
   };
 }
 
-/** With `hasleader` a member that lost its leader says so at once, instead of after 7 s. */
-function baseMetadata(): Metadata {
-  const metadata = new Metadata();
-  metadata.set('hasleader', 'true');
-  return metadata;
+function credentials(fields: Readonly<Record<string, string>>): Credentials {
+  return {
+    kind: 'ok',
+    metadata: Metadata.fromHttp2Headers({ ...fields, hasleader: 'true' }),
+    anyMember: Metadata.fromHttp2Headers(fields),
+  };
 }

@@ -84,7 +84,7 @@ export class Cluster {
         token.kind === 'failed'
           ? token
           : await member.call<T>(service, method, request, {
-              metadata: token.metadata,
+              metadata: attempt.isSerializable ? token.anyMember : token.metadata,
               deadline: this.#attemptDeadline(deadline, attempt, tries),
               signal,
             });

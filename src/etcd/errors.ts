@@ -6,6 +6,8 @@ import { isSurelyNotApplied, Status, type StatusError } from './status.ts';
 /** What was tried. */
 export interface Attempt {
   readonly isWrite: boolean;
+  /** Whether any member may answer by itself, also without a leader. @default false */
+  readonly isSerializable?: boolean | undefined;
   /** The lease that the request names, where it names exactly one. */
   readonly leaseId?: bigint | undefined;
   /** The revision that the request names, where it names one. */

@@ -10,7 +10,8 @@ import { rangeRequest, readResult, txnRequest, txnResult } from './messages.ts';
 export function createKeyValueStore(cluster: Cluster): KeyValueStore {
   return {
     async read(operation, options) {
-      const attempt = { isWrite: false, revision: operation.revision };
+      const { revision, serializable: isSerializable } = operation;
+      const attempt = { isWrite: false, isSerializable, revision };
       const response = await cluster.call<IRangeResponse>(
         { service: 'KV', method: 'range', request: rangeRequest(operation), attempt },
         options,
@@ -32,9 +33,11 @@ function attemptOf(txn: Txn): Attempt {
   const leaseIds = new Set<bigint>();
   const revisions = new Set<bigint>();
   let isWrite = false;
+  let isSerializable = txn.compares.length === 0;
   function visit(operation: Operation): void {
     switch (operation.kind) {
       case 'read':
+        isSerializable &&= operation.serializable === true;
         if (operation.revision) revisions.add(operation.revision);
         return;
       case 'put':
@@ -50,7 +53,12 @@ function attemptOf(txn: Txn): Attempt {
     }
   }
   visit(txn);
-  return { isWrite, leaseId: only(leaseIds), revision: only(revisions) };
+  return {
+    isWrite,
+    isSerializable: isSerializable && !isWrite,
+    leaseId: only(leaseIds),
+    revision: only(revisions),
+  };
 }
 
 function only<T>(set: ReadonlySet<T>): T | undefined {

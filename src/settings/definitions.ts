@@ -73,7 +73,7 @@ export const DEFINITIONS = {
     type: file,
     default: undefined,
     description: "The certificates (PEM) that etcd's own must be signed with.",
-    unset: "the system's",
+    unset: 'those of Node.js',
   }),
   etcdCert: define({
     env: 'ETCD_CERT',
@@ -113,6 +113,12 @@ export const DEFINITIONS = {
     type: path,
     default: '.concord',
     description: 'Where the etcd that is run keeps its data, and where a fetched program is kept.',
+  }),
+  etcdRetentionMs: define({
+    env: 'CONCORD_ETCD_RETENTION',
+    type: duration(60_000, 31_536_000_000),
+    default: '1h',
+    description: 'How far back the etcd that is run keeps old revisions; older ones are compacted away.',
   }),
   servicesPrefix: define({
     env: 'CONCORD_SERVICES_PREFIX',

@@ -115,6 +115,7 @@ export function duration(minMs: number, maxMs: number): SettingType<number> {
 }
 
 function durationText(ms: number): string {
-  if (ms % 60_000 === 0) return `${ms / 60_000}m`;
+  if (ms % 3_600_000 === 0 && ms > 0) return `${ms / 3_600_000}h`;
+  if (ms % 60_000 === 0 && ms > 0) return `${ms / 60_000}m`;
   return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;
 }

@@ -20,7 +20,7 @@ export function createCallInterceptor(): Interceptor {
       call.isAnswered = true;
       return response.stream ? { ...response, message: watched(response.message, call) } : response;
     } catch (error) {
-      throw failed(call, error);
+      throw noteFailure(call, error);
     }
   };
 }
@@ -42,12 +42,13 @@ async function* watched<T>(messages: AsyncIterable<T>, call: RpcCall): AsyncGene
   try {
     yield* messages;
   } catch (error) {
-    throw failed(call, error);
+    throw noteFailure(call, error);
   }
   if (call.stopReason !== undefined) throw call.fail(call.stopReason);
 }
 
-function failed(call: RpcCall, error: unknown): unknown {
+/** Notes what a call fails with, and returns it: what its handler threw, or why it was stopped where that says no more. */
+export function noteFailure(call: RpcCall, error: unknown): unknown {
   const { stopReason } = call;
   if (stopReason === undefined) return call.fail(error);
   const said = toConnectError(error, call.context.requestId);

@@ -18,6 +18,7 @@ import type { Validate } from '../rpc/checks/validation.ts';
 import { noteFailure } from './call-interceptor.ts';
 import type { Exchange } from './exchange.ts';
 import { type NodeRequest, toHeaderFields } from './node-http.ts';
+import type { RequestBody } from './request-body.ts';
 import type { RpcCall } from './rpc-call.ts';
 import { untilWritable } from './send-answer.ts';
 
@@ -27,19 +28,29 @@ export interface StreamRpc {
   readonly serve: (request: Message, options: { readonly signal: AbortSignal }) => AsyncIterable<Message>;
 }
 
-/** Ties an rpc to what serves it, with the types of its messages. */
+/** Ties an rpc to what serves it, with the types of its messages, behind the check of its requests. */
 export function streamRpc<Input extends DescMessage, Output extends DescMessage>(
   method: DescMethodServerStreaming<Input, Output>,
+  validate: Validate,
   serve: (
     request: MessageShape<Input>,
     options: { readonly signal: AbortSignal },
   ) => AsyncIterable<MessageShape<Output>>,
 ): StreamRpc {
-  return { method, serve: (request, options) => serve(request as MessageShape<Input>, options) };
+  return {
+    method,
+    serve(request, options) {
+      validate(method.input, request);
+      return serve(request as MessageShape<Input>, options);
+    },
+  };
 }
 
-/** Serves a call that {@link createEncodedStreams} takes. */
-export type EncodedStream = (exchange: Exchange, call: RpcCall) => Promise<void>;
+/** Returns what serves a call, or undefined where the library does. */
+export type EncodedStreams = (
+  path: string,
+  request: NodeRequest,
+) => ((exchange: Exchange, call: RpcCall) => Promise<void>) | undefined;
 
 /** How the messages of a call are written. */
 interface Wire {
@@ -64,13 +75,9 @@ const MAX_MESSAGE_CHARS = 512;
  * Serves streams past the library, whose chain of iterables costs more than all the rest: each message object is encoded once a
  * codec, whoever it goes to, and the same bytes are written to each. The envelope is the same in gRPC, gRPC-Web and Connect.
  *
- * Returns undefined for calls that it leaves to the library: other rpcs, compressed ones, ones with a deadline.
+ * It leaves calls to the library that are compressed, or have a deadline.
  */
-export function createEncodedStreams(
-  rpcs: readonly StreamRpc[],
-  validate: Validate,
-  maxRequestBytes: number,
-): (path: string, request: NodeRequest) => EncodedStream | undefined {
+export function createEncodedStreams(rpcs: readonly StreamRpc[], maxRequestBytes: number): EncodedStreams {
   const byPath = new Map(rpcs.map((rpc) => [`/${rpc.method.parent.typeName}/${rpc.method.name}`, rpc]));
   const encode = createEncoder();
 
@@ -87,8 +94,7 @@ export function createEncodedStreams(
       }
       try {
         if (call.refusal !== undefined) throw call.refusal;
-        const message = await readRequest(request, rpc.method.input, wire, maxRequestBytes);
-        validate(rpc.method.input, message);
+        const message = await readRequest(call.body, rpc.method.input, wire, maxRequestBytes);
         for await (const answer of rpc.serve(message, { signal: call.signal })) {
           if (call.isEnded) return;
           begin();
@@ -134,20 +140,18 @@ function createEncoder() {
 }
 
 async function readRequest(
-  request: NodeRequest,
+  body: RequestBody | undefined,
   schema: DescMessage,
   { codec }: Wire,
   maxBytes: number,
 ): Promise<Message> {
-  const body = await readBody(request, maxBytes + ENVELOPE_BYTES);
-  if (
-    body.length < ENVELOPE_BYTES ||
-    body[0] !== 0 ||
-    body.readUInt32BE(1) !== body.length - ENVELOPE_BYTES
-  ) {
+  const bytes = await readAll(body, maxBytes + ENVELOPE_BYTES);
+  const isOneMessage =
+    bytes.length >= ENVELOPE_BYTES && bytes.readUInt32BE(1) === bytes.length - ENVELOPE_BYTES;
+  if (!isOneMessage || bytes[0] !== 0) {
     throw reasonError('REQUEST_MALFORMED', 'The body is not exactly one message in an envelope');
   }
-  const data = body.subarray(ENVELOPE_BYTES);
+  const data = bytes.subarray(ENVELOPE_BYTES);
   try {
     return codec === 'proto'
       ? fromBinary(schema, data)
@@ -158,10 +162,10 @@ async function readRequest(
   }
 }
 
-async function readBody(request: NodeRequest, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+async function readAll(body: RequestBody | undefined, maxBytes: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of body ?? []) {
     size += chunk.length;
     if (size > maxBytes) {
       const limit = String(maxBytes - ENVELOPE_BYTES);

@@ -55,7 +55,7 @@ export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerO
     },
     handler,
   );
-  server.on('sessionError', (error: Error) => log.debug({ err: error }, 'an HTTP/2 connection failed'));
+  server.on('sessionError', (error: Error) => log.debug({ error }, 'an HTTP/2 connection failed'));
 
   function open(connection: Connection, session: ServerHttp2Session, socket: Socket): void {
     connection.session = session;

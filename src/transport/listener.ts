@@ -57,7 +57,7 @@ export async function openListener(address: ListenAddress, options: ListenerOpti
   server.maxConnections = options.maxSockets;
   server.on('drop', options.onDrop);
   await listen(server, address);
-  server.on('error', (error) => log.error({ err: error, ...address }, 'a connection could not be accepted'));
+  server.on('error', (error) => log.error({ error, ...address }, 'a connection could not be accepted'));
   const bound = server.address();
   return {
     host: address.host,
@@ -84,7 +84,7 @@ function createEncrypted(tls: ServerCertificate, options: ListenerOptions, undec
     noDelay: true,
   });
   server.on('tlsClientError', (error, socket) => {
-    options.log.debug({ err: error }, 'a TLS handshake failed');
+    options.log.debug({ error }, 'a TLS handshake failed');
     socket.destroy();
   });
   server.on('secureConnection', (socket) => {

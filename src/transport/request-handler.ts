@@ -55,8 +55,7 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
   async function answerFailure(exchange: Exchange, error: unknown): Promise<void> {
     const { response, requestId, path } = exchange;
     const sent = toConnectError(error, requestId);
-    if (sent.code === Code.Internal)
-      log.error({ err: error, requestId, path }, 'a request could not be answered');
+    if (sent.code === Code.Internal) log.error({ error, requestId, path }, 'a request could not be answered');
     if (response.headersSent) response.destroy();
     else await answerError(exchange, sent);
   }
@@ -74,7 +73,7 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
     answer(exchange)
       .catch((error: unknown) => answerFailure(exchange, error))
       .catch((error: unknown) => {
-        log.error({ err: error, requestId: exchange.requestId }, 'a failure could not be answered');
+        log.error({ error, requestId: exchange.requestId }, 'a failure could not be answered');
         response.destroy();
       });
   };

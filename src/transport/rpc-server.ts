@@ -10,6 +10,7 @@ import { type CallObserver, callContextKey } from '../rpc/checks/call-context.ts
 import { reasonError } from '../rpc/checks/errors.ts';
 import { admitCall, createCallInterceptor } from './call-interceptor.ts';
 import { giveTimeout } from './client-timeout.ts';
+import type { EncodedStreams } from './encoded-streams.ts';
 import { answerErrorJson, protocolOf } from './error-answer.ts';
 import type { Exchange } from './exchange.ts';
 import { http2StreamOf } from './node-http.ts';
@@ -52,6 +53,8 @@ export interface RpcServerOptions {
   readonly observer: CallObserver;
   /** How long the body of a request may take to come, in milliseconds. */
   readonly requestTimeoutMs: number;
+  /** Returns what serves a call past the library; undefined: nothing does. */
+  readonly encodedStreams: EncodedStreams;
   /** The deadline of a unary call that brings none of its own, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -65,6 +68,7 @@ export interface RpcServerOptions {
 export function createRpcServer({
   calls,
   observer,
+  encodedStreams,
   requestTimeoutMs,
   defaultTimeoutMs,
 }: RpcServerOptions): RpcServer {
@@ -73,12 +77,14 @@ export function createRpcServer({
     calls.add(call);
     try {
       const { request, response } = exchange;
-      const values = createContextValues().set(callContextKey, call.context).set(rpcCallKey, call);
       if (request.method === 'GET') response.setHeader('cache-control', 'no-store');
       call.body = new RequestBody(
         request,
         rpc.method.methodKind === 'bidi_streaming' ? undefined : requestTimeoutMs,
       );
+      const stream = encodedStreams(exchange.path, request);
+      if (stream !== undefined) return await stream(exchange, call);
+      const values = createContextValues().set(callContextKey, call.context).set(rpcCallKey, call);
       const universal = toUniversalRequest(request, authority, call.body, call.signal, values);
       if (defaultTimeoutMs !== undefined && !call.isStream) {
         giveTimeout(universal.header, call.context.protocol, defaultTimeoutMs);

@@ -41,7 +41,8 @@ async function abandon(messages: AsyncIterator<Uint8Array> | undefined, call: Rp
   await messages?.throw?.(call.signal.reason).catch(() => {});
 }
 
-function untilWritable(response: NodeResponse, call: RpcCall): Promise<void> {
+/** Resolves when the connection takes more, or is gone. */
+export function untilWritable(response: NodeResponse, call: RpcCall): Promise<void> {
   if (call.isEnded) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import type { CallObserver } from '../rpc/checks/call-context.ts';
 import { createConnectionLimit } from './connection-limit.ts';
+import { createEncodedStreams, type StreamRpc } from './encoded-streams.ts';
 import type { HttpRoute } from './http-route.ts';
 import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
@@ -34,6 +35,8 @@ export interface ServerOptions {
   /** Default: cleartext. */
   readonly tls?: ServerCertificate | undefined;
   readonly routes: (router: ConnectRouter) => void;
+  /** Those of the rpcs in `routes` that are served past the library where possible. Default: none. */
+  readonly streams?: readonly StreamRpc[] | undefined;
   /** The first is the outermost. Those of the transport itself stand around them. */
   readonly interceptors: readonly Interceptor[];
   readonly observer: CallObserver;
@@ -104,6 +107,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     serveRpc: createRpcServer({
       calls,
       observer: options.observer,
+      encodedStreams: createEncodedStreams(options.streams ?? [], maxRequestBytes),
       defaultTimeoutMs: options.defaultTimeoutMs,
       requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     }),

@@ -33,18 +33,24 @@ async function main(): Promise<number> {
 
 async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const profileDir = options.isProfiled ? RESULTS_FOLDER : undefined;
-  const results = await measure(options, profileDir, signal);
-  print('');
-  print(formatTable(results.findings));
-  print('');
-  print(describeRun(results));
-  print(`written to ${await writeResults(RESULTS_FOLDER, results)}`);
+  const findings: Finding[] = [];
+  try {
+    const results = await measure(options, profileDir, findings, signal);
+    print(`\n${formatTable(findings)}\n\n${describeRun(results)}`);
+    print(`written to ${await writeResults(RESULTS_FOLDER, results)}`);
+  } catch (error) {
+    if (findings.length > 0)
+      print(`\n${formatTable(findings)}\n\nthe rows before the failure; not written to a file`);
+    throw error;
+  }
   if (profileDir !== undefined) print(`\n${await describeProfile(profileDir)}`);
 }
 
+/** Adds to `findings` row by row, so that a failure leaves those before it. */
 async function measure(
   options: BenchOptions,
   profileDir: string | undefined,
+  findings: Finding[],
   signal: AbortSignal,
 ): Promise<Run> {
   const { rows, rounds, seconds, etcdBinary } = options;
@@ -53,7 +59,6 @@ async function measure(
   tell('starting etcd, grpc-proxy and the gateway');
   await using peers = await startPeers({ etcdBinary, profileDir, signal });
   const bench: Bench = { peers, rounds, seconds, signal, progress: tell };
-  const findings: Finding[] = [];
   try {
     for (const row of rows) findings.push(...(await row.measure(bench)));
   } finally {

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 /** What a client does once its bytes are sent. */
 export interface ExchangeOptions {
   /** `keep` the connection open both ways, say that nothing more comes (`end`), or `reset` it. @default 'end' */
-  readonly then?: 'keep' | 'end' | 'reset';
+  readonly finish?: 'keep' | 'end' | 'reset';
   /** How long the other side may take to close the connection, in milliseconds. @default 10000 */
   readonly timeoutMs?: number;
 }
@@ -12,7 +12,7 @@ export interface ExchangeOptions {
 export async function exchangeBytes(
   port: number,
   bytes: string | Uint8Array,
-  { then = 'end', timeoutMs = 10_000 }: ExchangeOptions = {},
+  { finish = 'end', timeoutMs = 10_000 }: ExchangeOptions = {},
 ): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const received: Buffer[] = [];
@@ -30,8 +30,8 @@ export async function exchangeBytes(
   });
   socket.on('connect', () => {
     socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, () => {
-      if (then === 'end') socket.end();
-      if (then === 'reset') socket.resetAndDestroy();
+      if (finish === 'end') socket.end();
+      if (finish === 'reset') socket.resetAndDestroy();
     });
   });
   return promise;

@@ -1,4 +1,4 @@
-import { createServer, type Socket, connect as connectTcp } from 'node:net';
+import { connect as connectTcp, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Which way bytes go: to the client that connected to the proxy, or to the server behind it. */
@@ -35,7 +35,7 @@ export interface FaultProxy extends AsyncDisposable {
 
 const HOST = '127.0.0.1';
 
-/** Starts a proxy in front of a port. Without an end is what it holds back of a stalled connection: the sender's buffers fill. */
+/** Starts a proxy in front of a port. Of a stalled connection it reads no more than one piece, so that the sender's buffers fill. */
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   const pairs = new Set<readonly [client: Socket, server: Socket]>();
   const passed: Record<Direction, number> = { toClient: 0, toServer: 0 };
@@ -76,7 +76,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     // What follows one chunk waits for it, so that memory here is bounded; a delay alone lets the next one begin.
     for await (const chunk of from as AsyncIterable<Buffer>) {
       sent = send(chunk, delayMs);
-      if (delayMs === 0) await sent;
+      if (delayMs === 0 || stalled.has(direction)) await sent;
       if (bytesPerSecond < Number.POSITIVE_INFINITY) await delay((chunk.length / bytesPerSecond) * 1_000);
       if (to.writableNeedDrain) await Promise.race([drained(to), closed(from)]);
     }

@@ -22,13 +22,23 @@ export const HTTP2_OPENING = Buffer.concat([
   frame(FRAME.settings),
 ]);
 
-/** Returns a frame; `length` may lie. */
-export function frame(
-  type: number,
-  { flags = 0, stream = 0, payload = new Uint8Array() as Uint8Array, length = payload.length } = {},
-): Buffer {
+/** The parts of a frame. */
+export interface FrameParts {
+  /** @default 0 */
+  readonly flags?: number;
+  /** @default 0, the connection */
+  readonly stream?: number;
+  /** @default nothing */
+  readonly payload?: Uint8Array;
+  /** What the frame says of its payload. @default the truth */
+  readonly length?: number;
+}
+
+/** Returns a frame. */
+export function frame(type: number, parts: FrameParts = {}): Buffer {
+  const { flags = 0, stream = 0, payload = new Uint8Array() } = parts;
   const head = Buffer.alloc(9);
-  head.writeUIntBE(length, 0, 3);
+  head.writeUIntBE(parts.length ?? payload.length, 0, 3);
   head.writeUInt8(type, 3);
   head.writeUInt8(flags, 4);
   head.writeUInt32BE(stream, 5);

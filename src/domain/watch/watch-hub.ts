@@ -249,5 +249,6 @@ function components(spans: readonly KeySpan[]): KeySpan[] {
 }
 
 function least(revisions: readonly bigint[]): bigint {
-  return revisions.reduce((smallest, each) => (each < smallest ? each : smallest));
+  const [smallest = 0n] = revisions.toSorted((a, b) => (a < b ? -1 : 1));
+  return smallest;
 }

@@ -132,8 +132,9 @@ export class WatchCarrier {
     return {
       heard: (isNews) => {
         this.#heardMs = performance.now();
+        if (!isNews) return;
         this.#attempt = 0;
-        if (isNews) this.#silenceMs = this.#context.times.silenceMs;
+        this.#silenceMs = this.#context.times.silenceMs;
       },
       rejected: (watch, reason) => {
         this.#watches.delete(watch);

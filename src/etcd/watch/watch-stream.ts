@@ -156,22 +156,21 @@ export class WatchStream {
 /** A watch that etcd has created on this stream: puts fragments together, and passes on whole revisions only. */
 class OpenWatch {
   readonly watch: LogicalWatch;
-  #fragments: StoreEvent[] = [];
+  /** The last revision of a fragment, which may go on in the next: revisions come in order. */
+  #rest: readonly StoreEvent[] = [];
 
   constructor(watch: LogicalWatch) {
     this.watch = watch;
   }
 
   events(events: readonly StoreEvent[], isFragment: boolean): void {
-    this.#fragments.push(...events);
-    if (isFragment) return;
-    const whole = this.#fragments;
-    this.#fragments = [];
-    for (const [revision, changes] of byRevision(whole)) this.watch.deliver(revision, changes);
+    const revisions = [...byRevision([...this.#rest, ...events])];
+    this.#rest = (isFragment ? revisions.pop()?.[1] : undefined) ?? [];
+    for (const [revision, changes] of revisions) this.watch.deliver(revision, changes);
   }
 
   progress(revision: bigint): void {
-    if (this.#fragments.length === 0) this.watch.progress(revision);
+    if (this.#rest.length === 0) this.watch.progress(revision);
   }
 }
 

@@ -1,6 +1,6 @@
 // Every call, however it ends, in the metrics and, where the level asks for it, in the log.
 
-import { Code } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 import type { CallContext, CallObserver, CallOutcome } from './call-context.ts';
@@ -37,7 +37,8 @@ export function createCallObserver(log: Logger, metrics: Metrics): CallObserver 
           code,
           ...(outcome.reason !== undefined && { reason: outcome.reason }),
           durationMs: Math.round(durationMs * 1_000) / 1_000,
-          ...(level !== 'debug' && { error: outcome.error }),
+          ...(level === 'warn' && { cause: causeOf(outcome.error) }),
+          ...(level === 'error' && { error: rootOf(outcome.error) }),
         },
         'call ended',
       );
@@ -52,6 +53,18 @@ function rpcName({ method }: CallContext): string {
 /** As protocols write it: `not_found`. */
 function codeName(code: Code): string {
   return (Code[code] ?? String(code)).replace(/(?<!^)[A-Z]/g, (letter) => `_${letter}`).toLowerCase();
+}
+
+/** What a Connect error was made from; it says nothing of the cause itself. */
+function rootOf(error: unknown): unknown {
+  return error instanceof ConnectError && error.cause !== undefined ? error.cause : error;
+}
+
+/** The messages from the error down to its first cause. */
+function causeOf(error: unknown): string {
+  const messages: string[] = [];
+  for (let each = rootOf(error); each instanceof Error; each = each.cause) messages.push(each.message);
+  return messages.join(': ');
 }
 
 function levelOf({ code, reason }: CallOutcome): 'error' | 'warn' | 'debug' {

@@ -82,7 +82,7 @@ export function withReason(error: ConnectError): ConnectError {
     case Code.ResourceExhausted:
       return /writeMaxBytes/.test(error.rawMessage)
         ? reasonError('RESPONSE_TOO_LARGE', 'The answer is too large; ask for less at once', {}, error)
-        : reasonError('REQUEST_TOO_LARGE', error.rawMessage, limitMetadata(error.rawMessage), error);
+        : requestTooLarge(error);
     case Code.Unimplemented:
       return reasonError('NOT_SUPPORTED', error.rawMessage, {}, error);
     case Code.DeadlineExceeded:
@@ -122,7 +122,9 @@ function attachReason(
   }
 }
 
-function limitMetadata(message: string): Record<string, string> {
-  const limit = /readMaxBytes (\d+)/.exec(message)?.[1];
-  return limit === undefined ? {} : { limit_bytes: limit };
+function requestTooLarge(error: ConnectError): ConnectError {
+  const limit = /readMaxBytes (\d+)/.exec(error.rawMessage)?.[1];
+  if (limit === undefined) return reasonError('REQUEST_TOO_LARGE', error.rawMessage, {}, error);
+  const message = `The request is larger than the ${limit} bytes that are taken`;
+  return reasonError('REQUEST_TOO_LARGE', message, { limit_bytes: limit }, error);
 }

@@ -26,7 +26,7 @@ const TIMEOUT_MS = 2_000;
 /** Starts asking the store every second. Dispose it to stop. */
 export function startReadiness(store: KeyValueStore, listener: ReadinessListener): Readiness {
   const waiting = new Set<() => void>();
-  let isReady = false;
+  let isReady: boolean | undefined;
   let cause: string | undefined = 'etcd was not asked yet';
   let isDraining = false;
   let running: Promise<boolean> | undefined;
@@ -50,7 +50,7 @@ export function startReadiness(store: KeyValueStore, listener: ReadinessListener
       );
       return settle(true, undefined);
     } catch (error) {
-      return settle(false, error instanceof Error ? error.message : String(error));
+      return settle(false, causeOf(error));
     }
   }
 
@@ -65,7 +65,7 @@ export function startReadiness(store: KeyValueStore, listener: ReadinessListener
   timer.unref();
   return {
     get isReady() {
-      return isReady;
+      return isReady === true;
     },
     get cause() {
       return cause;
@@ -92,4 +92,10 @@ export function startReadiness(store: KeyValueStore, listener: ReadinessListener
       clearInterval(timer);
     },
   };
+}
+
+function causeOf(error: unknown): string {
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return `etcd did not answer within ${TIMEOUT_MS} ms`;
+  return error instanceof Error ? error.message : String(error);
 }

@@ -26,7 +26,7 @@ import {
 } from './kv-messages.ts';
 import { type PagePosition, readPageToken, writePageToken } from './page-token.ts';
 import { toBytes, toText } from './text-or-bytes.ts';
-import { createWatchHandler, type WatchDeps } from './watch-handler.ts';
+import type { WatchHandler } from './watch-handler.ts';
 
 const DEFAULT_DELIMITER = '/';
 const NO_BYTES = new Uint8Array();
@@ -34,9 +34,8 @@ const NO_BYTES = new Uint8Array();
 /** Creates the handlers on the domain's service. */
 export function createKvHandlers(
   kv: KvService,
-  watchDeps: WatchDeps,
+  watch: WatchHandler,
 ): ServiceImpl<typeof KvServiceDescriptor> {
-  const watch = createWatchHandler(watchDeps);
   return {
     watch: (request, { signal }) => watch(request, { signal }),
 

@@ -29,10 +29,16 @@ export interface WatchDeps {
   readonly source: Pick<WatchSource, 'clusterId'>;
 }
 
+/** Serves one watch. */
+export type WatchHandler = (
+  request: WatchRequest,
+  options: OperationOptions,
+) => AsyncGenerator<WatchResponse>;
+
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 15_000;
 
 /** Creates the handler. Messages of equal views at one revision are one object, so that they can be encoded once. */
-export function createWatchHandler({ hub, store, source }: WatchDeps) {
+export function createWatchHandler({ hub, store, source }: WatchDeps): WatchHandler {
   const cache: MessageCache = new WeakMap();
 
   return async function* handleWatch(
@@ -63,10 +69,9 @@ function cached(
   key: string,
   make: () => WatchResponse,
 ): WatchResponse {
-  let byKey = cache.get(changes);
-  if (byKey === undefined) cache.set(changes, (byKey = new Map()));
-  let message = byKey.get(key);
-  if (message === undefined) byKey.set(key, (message = make()));
+  const byKey = cache.get(changes) ?? new Map<string, WatchResponse>();
+  const message = byKey.get(key) ?? make();
+  cache.set(changes, byKey.set(key, message));
   return message;
 }
 

@@ -7,6 +7,7 @@ import type { StoreState } from '../../support/store-state.ts';
 import { kvPath } from '../../support/wire-protocol.ts';
 
 const RUNS = 300;
+const ANSWER_TIMEOUT_MS = 3_000;
 
 let target: RawTarget;
 let before: StoreState;
@@ -67,7 +68,9 @@ const HALF_REQUESTS: readonly (readonly [what: string, text: string])[] = [
 
 describe('a connection of HTTP/1.1', () => {
   it.each(NO_REQUEST)('is answered with a clear error and closed where it brings %s', async (_, text) => {
-    const answer = (await exchangeBytes(target.gateway.port, text, { then: 'keep' })).toString('latin1');
+    const answer = (
+      await exchangeBytes(target.gateway.port, text, { finish: 'keep', timeoutMs: ANSWER_TIMEOUT_MS })
+    ).toString('latin1');
     expect(answer).toMatch(/^HTTP\/1\.1 4\d\d /);
     const { code, details } = JSON.parse(answer.slice(answer.lastIndexOf('\r\n\r\n'))) as {
       readonly code: string;
@@ -78,7 +81,8 @@ describe('a connection of HTTP/1.1', () => {
   });
 
   it.each(HALF_REQUESTS)('ends without a trace where it brings %s and ends', async (_, text) => {
-    for (const then of ['end', 'reset'] as const) await exchangeBytes(target.gateway.port, text, { then });
+    for (const finish of ['end', 'reset'] as const)
+      await exchangeBytes(target.gateway.port, text, { finish });
     await expectNothingOpen();
   });
 

@@ -158,7 +158,8 @@ describe('a connection of HTTP/2', () => {
   });
 
   it.each(HALF_CALLS)('ends without a trace where it brings %s and ends', async (_, bytes) => {
-    for (const then of ['end', 'reset'] as const) await exchangeBytes(target.gateway.port, bytes, { then });
+    for (const finish of ['end', 'reset'] as const)
+      await exchangeBytes(target.gateway.port, bytes, { finish });
   });
 
   it.each(FLOODS)('is borne where it brings a flood of %s', async (_, bytes) => {

@@ -153,6 +153,17 @@ describe('a request in JSON', () => {
     await expectRefusal('Txn', json, { code: 'InvalidArgument' });
   });
 
+  it('has its error quote no half of a character', async () => {
+    for (const lead of ['', ' ', '  ', '   ']) {
+      for (const json of [
+        `{"key":${lead}${'\u{1f600}'.repeat(400)}`,
+        `{"key":["${lead}${'\u{1f600}'.repeat(400)}"]}`,
+      ]) {
+        await expectRefusal('Get', json, { code: 'InvalidArgument', reason: 'REQUEST_MALFORMED' });
+      }
+    }
+  });
+
   it('has its error quote no more of it than a header can carry', async () => {
     const json = JSON.stringify({ key: { a: 'x'.repeat(200_000) } });
     for (const protocol of JSON_PROTOCOLS) {

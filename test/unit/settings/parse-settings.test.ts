@@ -28,6 +28,7 @@ const EXAMPLES: Readonly<Record<Name, readonly [string, string, string]>> = {
   maxRequestBytes: ['1024', '2048', '1'],
   maxConnections: ['1', '2', '0'],
   maxStreams: ['1', '2', '0'],
+  etcdRetentionMs: ['1h', '2h', '1s'],
   watchHistoryBytes: ['65536', '131072', '1'],
   drainTimeoutMs: ['0s', '2s', '1'],
   logLevel: ['debug', 'error', 'trace'],

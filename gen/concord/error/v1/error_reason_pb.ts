@@ -97,7 +97,7 @@ export const ErrorReason = {
   CALL_CANCELED: 9,
 
   /**
-   * UNAVAILABLE: the gateway is shutting down. Call another replica.
+   * UNAVAILABLE: the gateway is shutting down, and the call was not served, or its stream ended. Call another replica.
    *
    * @generated from enum value: ERROR_REASON_SHUTTING_DOWN = 10;
    */
@@ -175,7 +175,7 @@ export const ErrorReason = {
   STORE_CORRUPT: 27,
 
   /**
-   * NOT_FOUND: the key does not exist at that revision. Metadata: `key`.
+   * NOT_FOUND: the key does not exist at that revision. Metadata: `key` (what is not UTF-8 in it replaced, cut at 256 characters), `revision`.
    *
    * @generated from enum value: ERROR_REASON_KEY_NOT_FOUND = 40;
    */
@@ -203,7 +203,7 @@ export const ErrorReason = {
   REVISION_COMPACTED: 43,
 
   /**
-   * OUT_OF_RANGE: the store has not reached that revision. Metadata: `revision`, where it is known.
+   * OUT_OF_RANGE: the store has not reached that revision. Metadata: `revision` and, where they are known, `store_revision`.
    *
    * @generated from enum value: ERROR_REASON_REVISION_IN_FUTURE = 44;
    */
@@ -217,7 +217,7 @@ export const ErrorReason = {
   KEY_DUPLICATE: 45,
 
   /**
-   * INVALID_ARGUMENT: more compares or operations than etcd takes in one transaction. Metadata: `limit`.
+   * INVALID_ARGUMENT: more compares or operations than etcd takes in one transaction. Metadata: `limit` and, where it is known, `count`.
    *
    * @generated from enum value: ERROR_REASON_TOO_MANY_OPERATIONS = 46;
    */

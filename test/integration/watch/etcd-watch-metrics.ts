@@ -1,0 +1,29 @@
+/** What an etcd says of the watches that it serves. */
+export interface EtcdWatchMetrics {
+  /** Watches that are open. */
+  readonly watchers: number;
+  /** Streams of watches that were opened since its start. */
+  readonly streams: number;
+}
+
+const ANSWER_TIMEOUT_MS = 5_000;
+
+/** Asks one member. */
+export async function etcdWatchMetrics(endpoint: string): Promise<EtcdWatchMetrics> {
+  const response = await fetch(`${endpoint}/metrics`, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+  const text = await response.text();
+  const read = (metric: RegExp) => Number(metric.exec(text)?.[1] ?? 0);
+  return {
+    watchers: read(/^etcd_debugging_mvcc_watcher_total (\d+)$/m),
+    streams: read(/^grpc_server_started_total\{.*grpc_method="Watch".*\} (\d+)$/m),
+  };
+}
+
+/** Has etcd forget every revision before this one. */
+export async function compact(endpoint: string, revision: bigint): Promise<void> {
+  const response = await fetch(`${endpoint}/v3/kv/compaction`, {
+    method: 'POST',
+    body: JSON.stringify({ revision: String(revision), physical: true }),
+  });
+  if (!response.ok) throw new Error(await response.text());
+}
