@@ -7,6 +7,7 @@ import { KvService } from '../gen/concord/kv/v1/kv_service_pb.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
+import { createWatch } from './domain/watch/watch.ts';
 import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
 import { findEtcd } from './embedded/find-etcd.ts';
 import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
@@ -77,7 +78,7 @@ export async function createApp(
   );
   const services = [KvService, Health];
   const validate = createValidate();
-  const watch = createWatchHandler({ hub, store: etcd.store, source: etcd.watches });
+  const watch = createWatchHandler(createWatch(hub, etcd.store), etcd.watches);
 
   function routes(router: ConnectRouter): void {
     router.service(KvService, createKvHandlers(kv, watch));

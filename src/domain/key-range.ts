@@ -39,6 +39,12 @@ export function spanOf(range: KeyRange): KeySpan {
   return range.kind === 'range' ? range : { kind: 'range', start: range.key, end: keyAfter(range.key) };
 }
 
+/** Returns whether a key lies in a range. */
+export function contains(range: KeyRange, key: Uint8Array): boolean {
+  if (range.kind === 'key') return compareKeys(range.key, key) === 0;
+  return compareKeys(key, range.start) >= 0 && (range.end === undefined || compareKeys(key, range.end) < 0);
+}
+
 /** Returns a text that stands for a key in a map: one character a byte, so that keys that are not UTF-8 stay apart. */
 export function keyId(key: Uint8Array): string {
   return String.fromCharCode(...key);

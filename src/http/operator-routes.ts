@@ -1,4 +1,5 @@
-// Plain HTTP beside the rpcs: what orchestrators and Prometheus ask for.
+// Plain HTTP beside the rpcs, for programs that speak nothing else: orchestrators and Prometheus for now.
+// The routes are handed to the transport, which answers them.
 
 import type { Readiness } from '../rpc/health/readiness.ts';
 import type { Metrics } from '../telemetry/metrics.ts';

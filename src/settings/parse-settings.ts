@@ -74,6 +74,13 @@ function checkTogether(settings: Settings): void {
   need('etcdCert', 'etcdCa');
   need('etcdUsername', 'etcdPassword');
   need('etcdPassword', 'etcdUsername');
+  for (const name of ['etcdCa', 'etcdCert', 'etcdKey'] as const) {
+    if (settings[name] !== undefined && !settings.etcdEndpoints?.some((each) => each.startsWith('https:'))) {
+      throw new SettingError(
+        `ETCD_ENDPOINTS is ${settings.etcdEndpoints?.join() ?? 'not set'}; expected https://host:port, since ${DEFINITIONS[name].env} is set`,
+      );
+    }
+  }
   const schemes = new Set(settings.etcdEndpoints?.map((each) => new URL(each).protocol));
   if (schemes.size > 1) {
     throw new SettingError(

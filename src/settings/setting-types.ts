@@ -44,7 +44,12 @@ export const endpoint: SettingType<string> = {
   schema: z
     .string()
     .transform((text) => (text.includes('://') ? text : `http://${text}`))
-    .pipe(z.string().regex(/^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/)),
+    .pipe(
+      z
+        .string()
+        .regex(/^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/)
+        .refine((address) => URL.canParse(address)),
+    ),
   expects: 'http://host:port or https://host:port',
 };
 
@@ -109,6 +114,7 @@ export function duration(minMs: number, maxMs: number): SettingType<number> {
       .transform(
         (word) => Number.parseFloat(word) * UNITS_MS[word.replace(/[\d.]+/, '') as keyof typeof UNITS_MS],
       )
+      .transform(Math.round)
       .pipe(z.number().min(minMs).max(maxMs)),
     expects: `a time from ${durationText(minMs)} to ${durationText(maxMs)}, such as 500ms, 10s, 5m or 1h`,
   };

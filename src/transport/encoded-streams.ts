@@ -11,12 +11,12 @@ import {
 } from '@bufbuild/protobuf';
 import { encodeEnvelope } from '@connectrpc/connect/protocol';
 import { endStreamFlag, endStreamToJson } from '@connectrpc/connect/protocol-connect';
-import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { reasonError } from '../rpc/checks/errors.ts';
 import type { Validate } from '../rpc/checks/validation.ts';
 import { noteFailure } from './call-interceptor.ts';
 import type { Exchange } from './exchange.ts';
+import { grpcStatus } from './grpc-status.ts';
 import { type NodeRequest, toHeaderFields } from './node-http.ts';
 import type { RequestBody } from './request-body.ts';
 import type { RpcCall } from './rpc-call.ts';
@@ -153,9 +153,7 @@ async function readRequest(
   }
   const data = bytes.subarray(ENVELOPE_BYTES);
   try {
-    return codec === 'proto'
-      ? fromBinary(schema, data)
-      : fromJsonString(schema, data.toString('utf8'), { ignoreUnknownFields: true });
+    return codec === 'proto' ? fromBinary(schema, data) : fromJsonString(schema, data.toString('utf8'));
   } catch (error) {
     const message = error instanceof Error ? error.message.slice(0, MAX_MESSAGE_CHARS) : String(error);
     throw reasonError('REQUEST_MALFORMED', message, {}, error);
@@ -181,10 +179,10 @@ async function readAll(body: RequestBody | undefined, maxBytes: number): Promise
 function writeEnd({ response }: Exchange, { failure }: RpcCall, { protocol }: Wire): void {
   switch (protocol) {
     case 'grpc':
-      response.addTrailers(toHeaderFields(setTrailerStatus(new Headers(), failure)));
+      response.addTrailers(toHeaderFields(grpcStatus(failure)));
       return;
     case 'grpc-web':
-      response.write(encodeEnvelope(trailerFlag, trailerSerialize(setTrailerStatus(new Headers(), failure))));
+      response.write(encodeEnvelope(trailerFlag, trailerSerialize(grpcStatus(failure))));
       return;
     case 'connect': {
       const end = endStreamToJson(new Headers(), failure, undefined);

@@ -1,7 +1,7 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
-import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import type { Exchange } from './exchange.ts';
+import { grpcStatus } from './grpc-status.ts';
 import { type NodeRequest, toHeaderFields } from './node-http.ts';
 
 const GRPC_CONTENT_TYPE = /^application\/grpc(-web)?(?:-text)?(?:[+;]|$)/i;
@@ -20,7 +20,7 @@ export function protocolOf(request: NodeRequest): 'grpc' | 'grpc-web' | 'connect
 export async function answerError(exchange: Exchange, error: ConnectError, status?: number): Promise<void> {
   const protocol = protocolOf(exchange.request);
   if (protocol === 'connect') return answerErrorJson(exchange, error, status);
-  const trailer = toHeaderFields(setTrailerStatus(new Headers(), error));
+  const trailer = toHeaderFields(grpcStatus(error));
   await exchange.respond(200, { 'content-type': `application/${protocol}+proto`, ...trailer });
 }
 

@@ -25,6 +25,8 @@ const CLOSE_TIMEOUT_MS = 500;
 /** State of one connection. `isClosing`: its end was announced, and a request that comes all the same is not served. */
 interface Connection {
   requests: number;
+  /** Of the request that is being served. */
+  response: ServerResponse<IncomingMessage> | undefined;
   /** For how many checks of a drain it has been idle. */
   idleChecks: number;
   isClosing: boolean;
@@ -58,7 +60,7 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     log.debug({ code: error.code }, 'a client sent what is not HTTP/1.1');
-    const isAnswering = (connections.get(socket)?.requests ?? 0) > 0;
+    const isAnswering = connections.get(socket)?.response?.headersSent === true;
     if (isAnswering || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
     else answerClientError(error.code, socket);
   });
@@ -67,8 +69,10 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
 
   function track(connection: Connection, response: ServerResponse<IncomingMessage>): void {
     connection.requests += 1;
+    connection.response = response;
     response.once('close', () => {
       connection.requests -= 1;
+      connection.response = undefined;
       connection.idleChecks = 0;
     });
   }
@@ -86,7 +90,7 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
 
   return {
     serve(socket) {
-      connections.set(socket, { requests: 0, idleChecks: 0, isClosing: false });
+      connections.set(socket, { requests: 0, response: undefined, idleChecks: 0, isClosing: false });
       socket.once('close', () => connections.delete(socket));
       socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
       server.emit('connection', socket);

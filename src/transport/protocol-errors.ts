@@ -12,6 +12,7 @@ import {
 import { findTrailerError, setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
 import { trailerFlag, trailerParse, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { reasonError, reasonOf, withReason } from '../rpc/checks/errors.ts';
+import { respellMessage } from './grpc-status.ts';
 import type { RpcCall } from './rpc-call.ts';
 
 /** How much of the library's message is kept, in characters: it quotes the request, and gRPC's travels in a header. */
@@ -77,10 +78,11 @@ function explainTrailer(trailer: Headers, call: RpcCall): void {
   const sent = findTrailerError(trailer);
   const explained = sent === undefined ? undefined : explain(sent, call);
   if (explained !== undefined) setTrailerStatus(trailer, explained);
+  respellMessage(trailer);
 }
 
 function explainTrailerFrame(bytes: Uint8Array, call: RpcCall): Uint8Array {
-  if (!hasFlag(bytes, trailerFlag) || call.failure !== undefined) return bytes;
+  if (!hasFlag(bytes, trailerFlag)) return bytes;
   const trailer = trailerParse(envelopeContent(bytes));
   explainTrailer(trailer, call);
   return call.failure === undefined ? bytes : encodeEnvelope(trailerFlag, trailerSerialize(trailer));

@@ -44,6 +44,7 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
     if (authority === undefined) {
       const message =
         'The request names no valid host; send a Host header or :authority of the form host:port';
+      if (request.httpVersionMajor === 1) response.setHeader('connection', 'close');
       return answerErrorJson(exchange, reasonError('REQUEST_MALFORMED', message), 400);
     }
     const rpc = rpcs.get(path);

@@ -1,4 +1,5 @@
 import {
+  type ConnectError,
   type ConnectRouter,
   createConnectRouter,
   createContextValues,
@@ -40,6 +41,7 @@ export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHa
     requestGate: admitCall,
     acceptCompression: [compressionGzip],
     compressMinBytes: COMPRESS_MIN_BYTES,
+    jsonOptions: { ignoreUnknownFields: false },
     readMaxBytes: options.maxRequestBytes,
     writeMaxBytes: options.maxResponseBytes,
   });
@@ -93,7 +95,7 @@ export function createRpcServer({
       if (answer.body === undefined) await answerMismatch(rpc, answer.status, exchange, call);
       else await sendAnswer(answer, exchange, call, createErrorRewriter(call));
     } catch (error) {
-      throw call.fail(error);
+      throw call.fail(call.failure === undefined && error instanceof URIError ? undecodable(error) : error);
     } finally {
       call.body?.stop();
       calls.delete(call);
@@ -144,4 +146,9 @@ async function answerMismatch(
       return answerErrorJson(exchange, call.fail(reasonError('REQUEST_MALFORMED', message)), status);
     }
   }
+}
+
+/** The library cannot write its own error into a header where that quotes half a character of the request. */
+function undecodable(error: URIError): ConnectError {
+  return reasonError('REQUEST_MALFORMED', 'The request could not be decoded; check its encoding', {}, error);
 }

@@ -7,7 +7,17 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   domain: ['domain'],
   etcd: ['etcd', 'domain', 'telemetry', 'etcd3', '@grpc/grpc-js', 'cockatiel', 'node:'],
   rpc: ['rpc', 'gen', 'domain', 'telemetry', '@connectrpc/connect', '@bufbuild/', 'node:'],
-  transport: ['transport', 'rpc', 'domain', 'telemetry', 'gen', '@connectrpc/', '@bufbuild/', 'cors', 'node:'],
+  transport: [
+    'transport',
+    'rpc',
+    'domain',
+    'telemetry',
+    'gen',
+    '@connectrpc/',
+    '@bufbuild/',
+    'cors',
+    'node:',
+  ],
   http: ['http', 'gen', 'rpc', 'telemetry'],
   embedded: ['embedded', 'node:'],
   settings: ['settings', 'zod', 'node:'],
@@ -15,7 +25,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages that one layer alone may know. */
-const OWNED = { etcd3: 'etcd', '@grpc/grpc-js': 'etcd', cockatiel: 'etcd', zod: 'settings', pino: 'telemetry' } as const;
+const OWNED = {
+  etcd3: 'etcd',
+  '@grpc/grpc-js': 'etcd',
+  cockatiel: 'etcd',
+  zod: 'settings',
+  pino: 'telemetry',
+} as const;
 
 interface Import {
   readonly file: string;

@@ -70,7 +70,8 @@ async function measure(
 function describeRun({ rounds, seconds, driver, etcdVersion, machine }: Run): string {
   return [
     `median (least–greatest) of ${rounds} rounds of ${seconds} s; load driver: ${driver}`,
-    `etcd ${etcdVersion} without fsync, node ${machine['node']}, ${machine['cpus']} cores shared by all, 10,000 keys, 256-byte values`,
+    `etcd ${etcdVersion} without fsync, node ${machine.node}, 10,000 keys, 256-byte values`,
+    `${machine.cpus} cores shared by all; load average before the run: ${machine.loadAverage1m.toFixed(1)}`,
   ].join('\n');
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Machine } from './machine.ts';
 import type { Finding } from './row.ts';
 import { summarize } from './statistics.ts';
 import { compare, reaches } from './verdict.ts';
@@ -11,7 +12,7 @@ export interface Run {
   readonly seconds: number;
   readonly driver: string;
   readonly etcdVersion: string;
-  readonly machine: Readonly<Record<string, unknown>>;
+  readonly machine: Machine;
   readonly findings: readonly Finding[];
 }
 

@@ -24,7 +24,7 @@ export interface Bench {
 /** One comparison, or one measure of Concord alone; each series has one value a round, in the same order. */
 export interface Finding {
   readonly measure: string;
-  readonly unit: 'per second' | 'ms';
+  readonly unit: Unit;
   readonly concord: readonly number[];
   /** Absent where Concord is held to a number of its own. */
   readonly peer?: { readonly name: string; readonly values: readonly number[] };
@@ -33,6 +33,9 @@ export interface Finding {
   /** From the last table of performance.md; absent where it sets none. */
   readonly target?: Target;
 }
+
+/** What a finding is counted in; a KB has 1,000 bytes. */
+export type Unit = 'per second' | 'ms' | 'KB' | 'watches';
 
 /** The bar, and the one after it. */
 export interface Target {

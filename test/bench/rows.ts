@@ -1,4 +1,5 @@
 import type { Row } from './row.ts';
+import { fanOut } from './rows/fan-out.ts';
 import { get } from './rows/get.ts';
 import { getJson } from './rows/get-json.ts';
 import { latency } from './rows/latency.ts';
@@ -7,4 +8,4 @@ import { putJson } from './rows/put-json.ts';
 import { start } from './rows/start.ts';
 
 /** Every row, in the order in which they run and are printed. */
-export const ROWS: readonly Row[] = [get, put, getJson, putJson, latency, start];
+export const ROWS: readonly Row[] = [get, put, getJson, putJson, latency, start, fanOut];

@@ -1,9 +1,17 @@
-import type { Finding } from './row.ts';
+import type { Finding, Unit } from './row.ts';
 import { type Summary, summarize } from './statistics.ts';
 import { compare, describeTarget } from './verdict.ts';
 
 const HEADER = ['measure', 'Concord', 'peer', 'Concord against peer', 'to reach'] as const;
 const GAP = '  ';
+const FORMATS: Readonly<
+  Record<Unit, { readonly format: (value: number) => string; readonly suffix: string }>
+> = {
+  'per second': { format: formatWhole, suffix: '/s' },
+  ms: { format: formatExact, suffix: ' ms' },
+  KB: { format: formatExact, suffix: ' KB' },
+  watches: { format: formatWhole, suffix: '' },
+};
 
 /** The findings as a table for a terminal: every figure is the median of the rounds, with least and greatest. */
 export function formatTable(findings: readonly Finding[]): string {
@@ -22,23 +30,23 @@ export function formatTable(findings: readonly Finding[]): string {
 function formatRow(finding: Finding): readonly string[] {
   const { measure, unit, concord, peer, compares, target } = finding;
   const compared = compare(finding);
-  const suffix = unit === 'ms' ? ' ms' : '/s';
-  const format = unit === 'ms' ? formatMs : formatRate;
+  const { format, suffix } = FORMATS[unit];
   return [
     measure,
     formatSummary(summarize(concord), format, suffix),
     peer === undefined ? '' : `${peer.name} ${formatSummary(summarize(peer.values), format, suffix)}`,
-    formatCompared(compared, compares),
-    describeTarget(target, compared.median, compares === 'ratio' ? '×' : ' ms'),
+    formatCompared(compared, finding),
+    describeTarget(target, compared.median, compares === 'ratio' ? '×' : suffix),
   ];
 }
 
-function formatCompared(compared: Summary, compares: Finding['compares']): string {
+function formatCompared(compared: Summary, { compares, unit }: Finding): string {
+  const { format, suffix } = FORMATS[unit];
   switch (compares) {
     case 'ratio':
       return formatSummary(compared, (value) => value.toFixed(2), '×');
     case 'difference':
-      return formatSummary(compared, (value) => `${value < 0 ? '' : '+'}${formatMs(value)}`, ' ms');
+      return formatSummary(compared, (value) => `${value < 0 ? '' : '+'}${format(value)}`, suffix);
     case 'itself':
       return '';
   }
@@ -52,10 +60,10 @@ function formatSummary(
   return `${format(median)}${suffix} (${format(min)}–${format(max)})`;
 }
 
-function formatRate(value: number): string {
+function formatWhole(value: number): string {
   return Math.round(value).toLocaleString('en');
 }
 
-function formatMs(value: number): string {
+function formatExact(value: number): string {
   return value.toFixed(Math.abs(value) < 10 ? 2 : 0);
 }

@@ -1,7 +1,8 @@
 import type { LoadResult } from './load/drive.ts';
 import { compact, countWrites } from './peers/etcd-json.ts';
-import { type Contender, measureRounds, type RoundResults } from './rounds.ts';
+import { type Contender, measureRounds } from './rounds.ts';
 import type { Bench } from './row.ts';
+import type { RoundResults } from './turns.ts';
 
 /**
  * Measures rounds of Puts under `prefix`. Afterwards every Put that was answered must have happened, once: etcd counts the
@@ -13,7 +14,7 @@ export async function measureWrites(
   row: string,
   prefix: string,
   contenders: readonly Contender[],
-): Promise<RoundResults> {
+): Promise<RoundResults<LoadResult>> {
   const { endpoint } = bench.peers.etcd;
   const writesBefore = await countWrites(endpoint, prefix, bench);
   let answered = 0;

@@ -5,7 +5,8 @@ import { openKvClient } from '../support/kv-client.ts';
 import { openTempDir } from '../support/open-temp-dir.ts';
 import { runConcord, spawnConcord } from '../support/run-concord.ts';
 
-describe('a gateway with an etcd of its own', () => {
+// Each waits for elections most of the time.
+describe.concurrent('a gateway with an etcd of its own', () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'ends with code 0 on %s, and keeps what was written',
     async (signal) => {

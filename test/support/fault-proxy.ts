@@ -23,8 +23,8 @@ export interface FaultProxy extends AsyncDisposable {
   refuse(): void;
   /** Ends {@link FaultProxy.refuse}. */
   accept(): void;
-  /** Passes nothing on, of old connections and new ones, while they stay open; what comes waits. */
-  stall(...directions: readonly Direction[]): void;
+  /** Passes nothing on, while connections stay open; what comes waits. @param which `open`: new ones are well. @default 'all' */
+  stall(directions: readonly Direction[], which?: 'open' | 'all'): void;
   /** Ends all stalls. */
   unstall(): void;
   /** Passes everything on so much later. */
@@ -33,13 +33,21 @@ export interface FaultProxy extends AsyncDisposable {
   limit(bytesPerSecond: number): void;
 }
 
+/** One connection, and the one that is made to the server for it. */
+interface Pair {
+  readonly client: Socket;
+  readonly server: Socket;
+  /** What waits for the end of a stall. */
+  readonly stalls: Map<Direction, PromiseWithResolvers<void>>;
+}
+
 const HOST = '127.0.0.1';
 
 /** Starts a proxy in front of a port. Of a stalled connection it reads no more than one piece, so that the sender's buffers fill. */
 export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
-  const pairs = new Set<readonly [client: Socket, server: Socket]>();
+  const pairs = new Set<Pair>();
   const passed: Record<Direction, number> = { toClient: 0, toServer: 0 };
-  const stalled = new Map<Direction, PromiseWithResolvers<void>>();
+  let isStalling: readonly Direction[] = [];
   const cuts = new Set<{ readonly direction: Direction; readonly at: number; readonly done: () => void }>();
   let connections = 0;
   let refused = 0;
@@ -48,7 +56,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   let bytesPerSecond = Number.POSITIVE_INFINITY;
 
   function cut(): void {
-    for (const [client, server] of pairs) {
+    for (const { client, server } of pairs) {
       client.resetAndDestroy();
       server.resetAndDestroy();
     }
@@ -64,11 +72,12 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     }
   }
 
-  async function pass(from: Socket, to: Socket, direction: Direction): Promise<void> {
+  async function pass({ client, server, stalls }: Pair, direction: Direction): Promise<void> {
+    const [from, to] = direction === 'toServer' ? [client, server] : [server, client];
     let sent = Promise.resolve();
     async function send(chunk: Buffer, latencyMs: number): Promise<void> {
       await Promise.all([sent, latencyMs > 0 ? delay(latencyMs) : undefined]);
-      await stalled.get(direction)?.promise;
+      await stalls.get(direction)?.promise;
       if (to.destroyed) return;
       to.write(chunk);
       count(direction, chunk.length);
@@ -76,7 +85,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     // What follows one chunk waits for it, so that memory here is bounded; a delay alone lets the next one begin.
     for await (const chunk of from as AsyncIterable<Buffer>) {
       sent = send(chunk, delayMs);
-      if (delayMs === 0 || stalled.has(direction)) await sent;
+      if (delayMs === 0 || stalls.has(direction)) await sent;
       if (bytesPerSecond < Number.POSITIVE_INFINITY) await delay((chunk.length / bytesPerSecond) * 1_000);
       if (to.writableNeedDrain) await Promise.race([drained(to), closed(from)]);
     }
@@ -94,9 +103,10 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     connections += 1;
     const upstream = connectTcp({ host: HOST, port: targetPort, allowHalfOpen: true, noDelay: true });
     client.setNoDelay(true);
-    const pair = [client, upstream] as const;
+    const pair: Pair = { client, server: upstream, stalls: new Map() };
+    stallPair(pair, isStalling);
     pairs.add(pair);
-    for (const [one, other] of [pair, [upstream, client] as const]) {
+    for (const [one, other] of [[client, upstream] as const, [upstream, client] as const]) {
       one.on('error', () => {});
       one.on('close', () => {
         pairs.delete(pair);
@@ -104,16 +114,19 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       });
     }
     // A connection that breaks ends both ways; the sockets tell each other.
-    pass(client, upstream, 'toServer').catch(() => upstream.destroy());
-    pass(upstream, client, 'toClient').catch(() => client.destroy());
+    pass(pair, 'toServer').catch(() => upstream.destroy());
+    pass(pair, 'toClient').catch(() => client.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
   const address = server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
 
   function unstall(): void {
-    for (const { resolve } of stalled.values()) resolve();
-    stalled.clear();
+    isStalling = [];
+    for (const { stalls } of pairs) {
+      for (const { resolve } of stalls.values()) resolve();
+      stalls.clear();
+    }
   }
 
   return {
@@ -138,8 +151,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
     accept() {
       isRefusing = false;
     },
-    stall(...directions) {
-      for (const direction of directions) stalled.set(direction, Promise.withResolvers());
+    stall(directions, which = 'all') {
+      if (which === 'all') isStalling = directions;
+      for (const pair of pairs) stallPair(pair, directions);
     },
     unstall,
     delay(milliseconds) {
@@ -154,6 +168,12 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function stallPair({ stalls }: Pair, directions: readonly Direction[]): void {
+  for (const direction of directions) {
+    if (!stalls.has(direction)) stalls.set(direction, Promise.withResolvers());
+  }
 }
 
 function drained(socket: Socket): Promise<void> {

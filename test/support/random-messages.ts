@@ -78,7 +78,7 @@ export function wildJson(desc: DescMessage): fc.Arbitrary<JsonValue> {
 }
 
 /** Returns `bytes`, changed in some places: flipped, cut, doubled, filled in. */
-export function mutated(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
+export function mutated(bytes: Uint8Array): fc.Arbitrary<Buffer> {
   const change = fc.record({
     kind: fc.constantFrom('set', 'insert', 'remove', 'double', 'cut'),
     at: fc.nat({ max: Math.max(0, bytes.length - 1) }),

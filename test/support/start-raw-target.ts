@@ -13,7 +13,7 @@ export interface RawTarget extends AsyncDisposable {
   refusal(version: RawHttpVersion, request: RawRequest): Promise<WireError>;
   /** Sends an encoded message to a unary rpc of KvService, which must refuse it. */
   kvRefusal(protocol: WireProtocol, rpc: string, message: string | Uint8Array): Promise<WireError>;
-  /** The state of etcd. Throws where the gateway no longer serves a call in every protocol, or has logged a fault of its own. */
+  /** The state of etcd. Throws where the gateway no longer serves a call in every protocol, or has logged a fault of its own since. */
   state(): Promise<StoreState>;
 }
 
@@ -23,6 +23,7 @@ const HEALTHY_MESSAGE = { json: '{"view":"VIEW_COUNT_ONLY"}', proto: Uint8Array.
 export async function startRawTarget(): Promise<RawTarget> {
   const gateway = await startGatewayOnEtcd();
   const client = createRawClient(gateway.port);
+  let linesSeen = 0;
 
   async function refusal(version: RawHttpVersion, request: RawRequest): Promise<WireError> {
     const error = wireErrorOf(await client.send(version, request));
@@ -42,7 +43,8 @@ export async function startRawTarget(): Promise<RawTarget> {
         if (error !== undefined)
           throw new Error(`a normal call failed over ${protocol.name}: ${error.message}`);
       }
-      const faults = gateway.logLines.filter(({ level }) => level === 'error');
+      const faults = gateway.logLines.slice(linesSeen).filter(({ level }) => level === 'error');
+      linesSeen = gateway.logLines.length;
       if (faults.length > 0) throw new Error(`the gateway logged: ${JSON.stringify(faults.slice(0, 3))}`);
       return storeStateOf(gateway.etcd);
     },

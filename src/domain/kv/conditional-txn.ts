@@ -18,6 +18,8 @@ import { keyText } from './key-text.ts';
 /** Etcd's default limit for the compares, and for the operations of each branch, of one transaction (--max-txn-ops). */
 export const MAX_TXN_OPERATIONS = 128;
 
+const MAX_INT64 = 2n ** 63n - 1n;
+
 /** What must be true of the store for a write to happen. */
 export interface Conditions {
   readonly fence?: Fence | undefined;
@@ -81,7 +83,12 @@ export function tooManyOperations(what: string, count: number): DomainError {
 function expectationCompare({ range, expectedRevision }: Expectation): Compare {
   return range.kind === 'key'
     ? { range, comparison: 'equal', target: { kind: 'modRevision', number: expectedRevision } }
-    : { range, comparison: 'less', target: { kind: 'modRevision', number: expectedRevision + 1n } };
+    : { range, comparison: 'less', target: { kind: 'modRevision', number: after(expectedRevision) } };
+}
+
+/** The next revision; there is none after the greatest. */
+function after(revision: bigint): bigint {
+  return revision === MAX_INT64 ? revision : revision + 1n;
 }
 
 function newestOf({ range }: Expectation): ReadOperation {

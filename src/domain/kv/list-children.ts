@@ -7,6 +7,7 @@
 
 import {
   concatKeys,
+  contains,
   type KeyRange,
   keyAfter,
   prefixEnd,
@@ -15,6 +16,7 @@ import {
   startsWith,
 } from '../key-range.ts';
 import { type Freshness, freshRead } from '../reading/fresh-read.ts';
+import { pageTokenInvalid } from '../reading/list.ts';
 import type { KeyValueStore, OperationOptions, ReadOperation } from '../store.ts';
 import { MAX_TXN_OPERATIONS } from './conditional-txn.ts';
 
@@ -65,6 +67,7 @@ export async function listChildren(
 ): Promise<ChildrenPage> {
   const base = basePath(query.parent, query.delimiter);
   const end = prefixEnd(base);
+  if (query.cursor !== undefined && !contains(prefixRange(base), query.cursor.from)) throw pageTokenInvalid();
   const children: Child[] = [];
   let revision = query.cursor?.revision ?? query.revision;
   let from: Uint8Array | undefined = query.cursor?.from ?? base;

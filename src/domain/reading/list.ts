@@ -1,7 +1,7 @@
 // Listing a range page by page, every page at the revision of the first.
 
 import { DomainError } from '../errors.ts';
-import { type KeyRange, type KeySpan, keyAfter } from '../key-range.ts';
+import { contains, type KeyRange, type KeySpan, keyAfter } from '../key-range.ts';
 import type {
   AtRevision,
   KeyValue,
@@ -52,7 +52,7 @@ export interface ListPage {
 /**
  * Reads one page of a listing.
  *
- * Rejects with REVISION_COMPACTED where the listing took longer than etcd keeps its revision: start over.
+ * Rejects with PAGE_TOKEN_INVALID where the cursor lies outside the range; with REVISION_COMPACTED where the listing took longer than etcd keeps its revision: start over.
  */
 export async function list(
   store: KeyValueStore,
@@ -60,6 +60,7 @@ export async function list(
   options: OperationOptions,
 ): Promise<ListPage> {
   const { cursor, view, pageSize } = query;
+  if (cursor !== undefined && !contains(query.range, cursor.after)) throw pageTokenInvalid();
   if (view === 'count') {
     const answer = await readPart(store, query, query.range, query.revision, undefined, options);
     return { revision: readAt(query, answer), kvs: [], totalSize: answer.count, next: undefined };
@@ -90,6 +91,14 @@ export async function list(
     const next = more ? { revision, after: lastKey(kvs), totalSize: total } : undefined;
     return { revision, kvs, totalSize: total, next };
   }
+}
+
+/** Returns the PAGE_TOKEN_INVALID error of a listing that is to go on where it cannot be. */
+export function pageTokenInvalid(): DomainError {
+  return new DomainError(
+    'PAGE_TOKEN_INVALID',
+    'The page token was not made by this listing; repeat the arguments of its first page, or leave it out to start over',
+  );
 }
 
 /** A read that etcd answers with more than this gateway takes in one message is done again for fewer keys. */

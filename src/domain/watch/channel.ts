@@ -23,6 +23,8 @@ export interface ChannelOwner {
   sized(channel: Channel, bytes: number): void;
   /** Its position moved: subscribers may find a better place. */
   moved(channel: Channel): void;
+  /** Its watch is over; so are its subscribers. */
+  failed(channel: Channel): void;
 }
 
 /** Which changes a channel reads. */
@@ -40,7 +42,7 @@ const LAGGARD_BYTES = 4 * 1024 * 1024;
 const RECOVERY_RETRY_MS = 500;
 const NONE: ReadonlySet<bigint> = new Set();
 
-/** States: reading → (compacted) recovering → reading …; closed. */
+/** States: reading → (compacted) recovering → reading …; failed; closed. */
 export class Channel implements WatchSink {
   readonly range: KeySpan;
   readonly isForLaggards: boolean;
@@ -56,6 +58,7 @@ export class Channel implements WatchSink {
   #index: KeyIndex | undefined;
   #upstream: Upstream;
   #isPaused = false;
+  #isFailed = false;
   /** Settles when all that was told so far is in the history: a deletion waits until it is known whether its lease ended. */
   #told: Promise<void> | undefined;
 
@@ -78,6 +81,10 @@ export class Channel implements WatchSink {
     return this.#subscribers;
   }
 
+  get isFailed(): boolean {
+    return this.#isFailed;
+  }
+
   add(subscription: Subscription): void {
     this.#subscribers.add(subscription);
   }
@@ -90,13 +97,14 @@ export class Channel implements WatchSink {
   /** Has a subscriber notified of the next entry in its range. */
   startWaiting(subscription: Subscription): void {
     const { range } = subscription.view;
-    if (range.kind === 'range') {
-      this.#waiting.add(subscription);
-      return;
+    if (range.kind === 'range') this.#waiting.add(subscription);
+    else {
+      const id = keyId(range.key);
+      const waiting = this.#waitingForKey.get(id) ?? new Set();
+      this.#waitingForKey.set(id, waiting.add(subscription));
     }
-    const id = keyId(range.key);
-    const waiting = this.#waitingForKey.get(id) ?? new Set();
-    this.#waitingForKey.set(id, waiting.add(subscription));
+    // What it waits for may be behind what nobody reads any more.
+    if (this.#isPaused) this.makeRoom();
   }
 
   stopWaiting(subscription: Subscription): void {
@@ -161,7 +169,9 @@ export class Channel implements WatchSink {
 
   failed(error: DomainError): void {
     this.#inOrder(() => {
+      this.#isFailed = true;
       for (const subscription of this.#subscribers) subscription.fail(error);
+      this.#owner.failed(this);
     });
   }
 
@@ -191,12 +201,16 @@ export class Channel implements WatchSink {
   #enter(entry: Entry): void {
     this.#history.append(entry);
     this.#notify(entry);
-    if (this.isForLaggards && !this.#isPaused && this.#history.bytes > LAGGARD_BYTES) {
-      this.#isPaused = true;
-      this.#upstream.pause();
-    }
     this.#owner.sized(this, entry.bytes);
+    if (this.isForLaggards && !this.#isPaused && this.#history.bytes > LAGGARD_BYTES) this.#pauseIfFull();
     this.#owner.moved(this);
+  }
+
+  #pauseIfFull(): void {
+    this.makeRoom();
+    if (this.#history.bytes <= LAGGARD_BYTES) return;
+    this.#isPaused = true;
+    this.#upstream.pause();
   }
 
   #notify(entry: Entry): void {
@@ -223,9 +237,23 @@ export class Channel implements WatchSink {
         return;
       } catch {
         // The store cannot be read now.
-        await new Promise<void>((resolve) => this.#deps.clock.after(RECOVERY_RETRY_MS, resolve));
+        await this.#pauseBeforeRetry();
       }
     }
+  }
+
+  async #pauseBeforeRetry(): Promise<void> {
+    const { signal } = this.#ended;
+    if (signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const goOn = () => {
+        cancelTimer();
+        signal.removeEventListener('abort', goOn);
+        resolve();
+      };
+      const cancelTimer = this.#deps.clock.after(RECOVERY_RETRY_MS, goOn);
+      signal.addEventListener('abort', goOn, { once: true });
+    });
   }
 
   async #recoverOnce(): Promise<void> {
@@ -236,14 +264,15 @@ export class Channel implements WatchSink {
     const changes = index?.isWhole ? await index.differenceTo(store, revision, this.#ended) : undefined;
     if (this.#ended.signal.aborted) return;
     this.#upstream = this.#openUpstream(revision + 1n);
-    if (changes !== undefined && revision >= after) {
+    if (changes !== undefined && revision > after) {
       this.#enter(resyncEntry(after, revision, changes));
       return;
     }
+    // While they still are where the old history left them.
+    for (const subscription of this.#subscribers) subscription.lose();
     this.#owner.sized(this, -this.#history.bytes);
     this.#history = new EventHistory(revision + 1n);
     this.#startIndex(revision);
-    for (const subscription of this.#subscribers) subscription.lose();
   }
 
   /** Keeps an index of the keys, from those at `revision` on. */

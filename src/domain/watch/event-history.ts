@@ -1,5 +1,6 @@
 // The latest changes of a range, in memory: whoever reads from it has a position of its own.
 
+import { contains } from '../key-range.ts';
 import { type Change, sizeOf } from './change.ts';
 import type { View } from './view.ts';
 
@@ -33,7 +34,8 @@ export function resyncEntry(after: bigint, revision: bigint, changes: readonly C
  * itself.
  */
 export class EventHistory {
-  #entries: Entry[] = [];
+  /** Those before `#head` are gone. */
+  #entries: (Entry | undefined)[] = [];
   #head = 0;
   #from: bigint;
   #position: bigint;
@@ -88,6 +90,7 @@ export class EventHistory {
   evict(): Entry | undefined {
     const entry = this.#entries[this.#head];
     if (entry === undefined) return undefined;
+    this.#entries[this.#head] = undefined;
     this.#head += 1;
     this.#bytes -= entry.bytes;
     this.#from = entry.revision + 1n;
@@ -112,6 +115,8 @@ function createEntry(
     after,
     changes,
     seenBy(view) {
+      // Not remembered: there may be as many views of other keys as there are subscribers.
+      if (!changes.some(({ kv }) => contains(view.range, kv.key))) return undefined;
       if (views.has(view.id)) return views.get(view.id);
       const seen = view.select(changes);
       views.set(view.id, seen);

@@ -10,8 +10,7 @@ type Token =
 /**
  * Compiles a pattern: `*` stands for any characters but "/", `**` for any, `?` for one character but "/", all others for themselves.
  *
- * Takes time in the product of the lengths of pattern and key at worst, whatever the pattern: it goes back only to the last `*` of
- * the present segment and to the last `**`.
+ * Takes time in the product of the lengths of pattern and key at worst, whatever the pattern: it never goes back.
  */
 export function compileGlob(pattern: string): Matcher {
   const tokens = tokenize(pattern);
@@ -26,38 +25,38 @@ function tokenize(pattern: string): readonly Token[] {
   });
 }
 
+/** Goes through the tokens with all places of the key that the pattern so far can end at, in order. */
 function matches(tokens: readonly Token[], key: string): boolean {
   const characters = [...key];
-  let t = 0;
-  let c = 0;
-  let star: { readonly t: number; c: number } | undefined;
-  let globstar: { readonly t: number; c: number } | undefined;
-  for (;;) {
-    const token = tokens[t];
-    const character = characters[c];
-    if (token?.kind === 'globstar') {
-      globstar = { t: t + 1, c };
-      star = undefined;
-      t += 1;
-    } else if (token?.kind === 'star') {
-      star = { t: t + 1, c };
-      t += 1;
-    } else if (character === undefined && token === undefined) {
-      return true;
-    } else if (character !== undefined && token !== undefined && accepts(token, character)) {
-      t += 1;
-      c += 1;
-    } else if (star !== undefined && star.c < characters.length && characters[star.c] !== '/') {
-      star.c += 1;
-      ({ t, c } = star);
-    } else if (globstar !== undefined && globstar.c < characters.length) {
-      globstar.c += 1;
-      star = undefined;
-      ({ t, c } = globstar);
-    } else return false;
+  let places: readonly number[] = [0];
+  for (const token of tokens) {
+    places = placesAfter(token, characters, places);
+    if (places.length === 0) return false;
   }
+  return places.at(-1) === characters.length;
 }
 
-function accepts(token: Token, character: string): boolean {
-  return token.kind === 'literal' ? token.character === character : character !== '/';
+function placesAfter(
+  token: Token,
+  characters: readonly string[],
+  places: readonly number[],
+): readonly number[] {
+  const after: number[] = [];
+  if (token.kind === 'literal' || token.kind === 'one') {
+    for (const place of places) if (accepts(token, characters[place])) after.push(place + 1);
+    return after;
+  }
+  for (const place of places) {
+    for (let reached = Math.max(place, (after.at(-1) ?? -1) + 1); reached <= characters.length; reached++) {
+      if (reached > place && token.kind === 'star' && characters[reached - 1] === '/') break;
+      after.push(reached);
+    }
+  }
+  return after;
+}
+
+function accepts(token: Token, character: string | undefined): boolean {
+  return token.kind === 'literal'
+    ? token.character === character
+    : character !== undefined && character !== '/';
 }

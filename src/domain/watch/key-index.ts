@@ -1,5 +1,6 @@
 // Which keys a range holds, without their values: what makes it possible to say what changed when the changes themselves are lost.
 
+import { DomainError } from '../errors.ts';
 import { type KeySpan, keyAfter, keyId } from '../key-range.ts';
 import type { KeyValue, KeyValueStore, OperationOptions } from '../store.ts';
 import { type Change, goneKey, isPut } from './change.ts';
@@ -50,6 +51,8 @@ export class KeyIndex {
       // Without an index, a subscriber that loses changes is sent a snapshot in place of the difference.
       return this.#giveUp();
     }
+    // Changes that came meanwhile may have been too many.
+    if (this.#state !== 'loading') return;
     for (const [id, { modRevision }] of this.#keys) if (modRevision === 0n) this.#keys.delete(id);
     this.#state = 'whole';
   }
@@ -87,12 +90,8 @@ export class KeyIndex {
     }));
     for (let i = 0; i < changed.length; i += BATCH) {
       const part = changed.slice(i, i + BATCH);
-      const kvs = await valuesAt(
-        store,
-        part.map(({ key }) => key),
-        revision,
-        options,
-      );
+      const keys = part.map(({ key }) => key);
+      const kvs = await valuesAt(store, keys, revision, options);
       for (const [j, kv] of kvs.entries()) {
         changes.push({ type: part[j]?.isNew ? 'created' : 'updated', kv, previous: undefined });
       }
@@ -135,6 +134,14 @@ async function valuesAt(
   options: OperationOptions,
 ): Promise<readonly KeyValue[]> {
   const success = keys.map((key) => ({ kind: 'read', range: { kind: 'key', key }, revision }) as const);
-  const { results } = await store.txn({ kind: 'txn', compares: [], success, failure: [] }, options);
-  return results.flatMap((result) => (result.kind === 'read' ? result.kvs : []));
+  try {
+    const { results } = await store.txn({ kind: 'txn', compares: [], success, failure: [] }, options);
+    return results.flatMap((result) => (result.kind === 'read' ? result.kvs : []));
+  } catch (error) {
+    const isTooLarge = error instanceof DomainError && error.reason === 'RESPONSE_TOO_LARGE';
+    if (!isTooLarge || keys.length === 1) throw error;
+    const half = keys.length >>> 1;
+    const kvs = await valuesAt(store, keys.slice(0, half), revision, options);
+    return [...kvs, ...(await valuesAt(store, keys.slice(half), revision, options))];
+  }
 }

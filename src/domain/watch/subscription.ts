@@ -90,7 +90,7 @@ export class Subscription implements Disposable {
       signal.throwIfAborted();
       if (this.#isClosed) throw new DomainError('CALL_CANCELED', 'The watch was closed');
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#isTooSlow) throw tooSlow(this.#next);
+      if (this.#isTooSlow) throw tooSlow(this.#folded?.from ?? this.#next);
       if (this.#isLost) return { kind: 'lost' };
       this.#owner.pulls(this);
       const delivery = this.#read();
@@ -106,7 +106,6 @@ export class Subscription implements Disposable {
   rebase(nextRevision: bigint): void {
     this.#next = nextRevision;
     this.#isLost = false;
-    this.#folded = undefined;
   }
 
   /** Ends the subscription. Idempotent. */
@@ -141,7 +140,12 @@ export class Subscription implements Disposable {
 
   /** For the channel: an entry that was not read yet leaves the memory. */
   miss(entry: Entry): void {
-    if (this.#isWaiting || entry.revision < this.#next) return;
+    if (this.#isWaiting || this.#isLost || this.#isTooSlow || entry.revision < this.#next) return;
+    // Whether its difference starts from where this subscriber is, can no longer be told.
+    if (entry.kind === 'resync') {
+      this.lose();
+      return;
+    }
     const seen = entry.seenBy(this.view);
     if (seen !== undefined && !this.#fold(seen)) this.#isTooSlow = true;
     else this.#next = entry.revision + 1n;
@@ -149,8 +153,10 @@ export class Subscription implements Disposable {
 
   /** For the channel: changes are lost, and nobody knows what they changed. */
   lose(): void {
-    this.#isLost = true;
     this.#wakeUp();
+    this.#next = this.#folded?.from ?? this.#next;
+    this.#folded = undefined;
+    this.#isLost = true;
   }
 
   /** For the channel: the watch is over. */
@@ -202,7 +208,7 @@ export class Subscription implements Disposable {
 
   #fold(changes: readonly Change[]): boolean {
     if (!this.#isCoalescing) return false;
-    this.#folded ??= new Folded();
+    this.#folded ??= new Folded(this.#next);
     this.#folded.add(changes);
     return this.#folded.bytes <= MAX_FOLDED_BYTES;
   }
@@ -240,8 +246,14 @@ export class Subscription implements Disposable {
 
 /** The latest change of each key. */
 class Folded {
+  /** The position of its subscriber before all of it. */
+  readonly from: bigint;
   readonly #latest = new Map<string, Change>();
   bytes = 0;
+
+  constructor(from: bigint) {
+    this.from = from;
+  }
 
   add(changes: readonly Change[]): void {
     for (const change of changes) {

@@ -1,6 +1,6 @@
 // What one subscriber wants to see of the changes in a range. Subscribers with equal views share what is made for them.
 
-import { compareKeys, type KeyRange, keyId } from '../key-range.ts';
+import { compareKeys, contains, type KeyRange, keyId } from '../key-range.ts';
 import type { KeyValue } from '../store.ts';
 import { type Change, isPut } from './change.ts';
 import { compileGlob } from './glob.ts';
@@ -32,7 +32,7 @@ export interface View {
 }
 
 const NO_BYTES = new Uint8Array();
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Creates the view for a choice. */
 export function createView(options: ViewOptions): View {
@@ -79,12 +79,6 @@ export function createView(options: ViewOptions): View {
       return keysOnly ? selected.map(withoutValue) : selected;
     },
   };
-}
-
-/** Returns whether a key lies in a range. */
-export function contains(range: KeyRange, key: Uint8Array): boolean {
-  if (range.kind === 'key') return compareKeys(range.key, key) === 0;
-  return compareKeys(key, range.start) >= 0 && (range.end === undefined || compareKeys(key, range.end) < 0);
 }
 
 function isUnchanged({ kv, previous, type }: Change): boolean {

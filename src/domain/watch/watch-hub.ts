@@ -50,6 +50,10 @@ export class WatchHub implements ChannelOwner, Disposable {
   /** The newest revision that a subscriber or a channel has seen. */
   #head = 0n;
   #bytes = 0;
+  /** The channel whose history grew last. */
+  #grown: Channel | undefined;
+  #cancelEviction: (() => void) | undefined;
+  #isDisposed = false;
   #cancelTightening: (() => void) | undefined;
 
   constructor(deps: ChannelDeps, options: Partial<WatchHubOptions> = {}) {
@@ -62,6 +66,10 @@ export class WatchHub implements ChannelOwner, Disposable {
   subscribe(options: SubscriptionOptions, headRevision: bigint): Subscription {
     if (headRevision > this.#head) this.#head = headRevision;
     const subscription = new Subscription(options, this);
+    if (this.#isDisposed) {
+      subscription.close();
+      return subscription;
+    }
     this.#subscriptions.add(subscription);
     this.pulls(subscription);
     return subscription;
@@ -75,22 +83,17 @@ export class WatchHub implements ChannelOwner, Disposable {
     };
   }
 
-  /** Ends all subscriptions. */
+  /** Ends all subscriptions, and those that are still to come. */
   [Symbol.dispose](): void {
+    this.#isDisposed = true;
     for (const subscription of this.#subscriptions) subscription.close();
     this.#cancelTightening?.();
   }
 
   /** For subscriptions: see {@link SubscriptionOwner}. */
   pulls(subscription: Subscription): void {
-    const { channel } = subscription;
-    if (channel !== undefined && this.#isLive(channel)) return;
-    const span = spanOf(subscription.view.range);
-    const live = this.#liveFor(span, subscription.nextRevision);
-    if (live.history.from <= subscription.nextRevision) this.#move(subscription, live);
-    else if (channel === undefined || channel.history.from > subscription.nextRevision) {
-      this.#move(subscription, this.#laggardsFor(span, subscription.nextRevision));
-    } else channel.makeRoom();
+    this.#place(subscription);
+    subscription.channel?.makeRoom();
   }
 
   /** For subscriptions: see {@link SubscriptionOwner}. */
@@ -107,16 +110,34 @@ export class WatchHub implements ChannelOwner, Disposable {
 
   /** For channels: see {@link ChannelOwner}. */
   sized(channel: Channel, bytes: number): void {
-    this.#bytes += bytes;
-    if (bytes <= 0) return;
-    while (this.#bytes > this.#options.historyBytes && this.#largest(channel).evict());
+    if (bytes > 0) this.#grown = channel;
+    this.#resize(bytes);
   }
 
   /** For channels: see {@link ChannelOwner}. */
   moved(channel: Channel): void {
     if (channel.history.position > this.#head) this.#head = channel.history.position;
     if (this.#isLive(channel)) return;
-    for (const subscription of channel.subscribers) if (subscription.isWaiting) this.pulls(subscription);
+    for (const subscription of channel.subscribers) if (subscription.isWaiting) this.#place(subscription);
+  }
+
+  /** For channels: see {@link ChannelOwner}. */
+  failed(channel: Channel): void {
+    if (!this.#isLive(channel)) return;
+    this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
+    this.#others.add(channel);
+    this.#closeIfLeft(channel);
+  }
+
+  /** Sees to it that a subscription is on a channel that has what it reads next: the live one, if it can be. */
+  #place(subscription: Subscription): void {
+    const { channel, nextRevision } = subscription;
+    const isServed = channel !== undefined && channel.history.from <= nextRevision;
+    if (isServed && this.#isLive(channel)) return;
+    const span = spanOf(subscription.view.range);
+    const live = this.#liveFor(span, nextRevision);
+    if (live.history.from <= nextRevision) this.#move(subscription, live);
+    else if (!isServed) this.#move(subscription, this.#laggardsFor(span, nextRevision));
   }
 
   #isLive(channel: Channel): boolean {
@@ -129,9 +150,7 @@ export class WatchHub implements ChannelOwner, Disposable {
     const found = this.#live[first];
     if (found !== undefined && covers(found.range, span)) return found;
 
-    let last = first;
-    while (overlaps(this.#live[last], span)) last += 1;
-    const overlapped = this.#live.slice(first, last);
+    const overlapped = this.#overlapping(span);
     const isNear = nextRevision + this.#options.nearRevisions > this.#head;
     const from = [
       isNear ? nextRevision : this.#head + 1n,
@@ -148,8 +167,8 @@ export class WatchHub implements ChannelOwner, Disposable {
 
   #laggardsFor(span: KeySpan, nextRevision: bigint): Channel {
     for (const channel of this.#others) {
-      if (channel.isForLaggards && covers(channel.range, span) && channel.history.from <= nextRevision)
-        return channel;
+      const isFit = channel.isForLaggards && !channel.isFailed && covers(channel.range, span);
+      if (isFit && channel.history.from <= nextRevision) return channel;
     }
     const channel = this.#open(span, nextRevision, true);
     this.#others.add(channel);
@@ -181,19 +200,34 @@ export class WatchHub implements ChannelOwner, Disposable {
     this.#closeIfLeft(left);
   }
 
+  /** Closes a channel that nobody reads from; a live one only if nobody is on the way to it either. */
   #closeIfLeft(channel: Channel): void {
-    if (channel.subscribers.size > 0) return;
+    const isLive = this.#isLive(channel);
+    if (channel.subscribers.size > 0 || !(isLive || this.#others.has(channel))) return;
+    if (isLive && [...this.#others].some(({ range }) => overlap(range, channel.range))) return;
     channel.close();
-    this.#bytes -= channel.history.bytes;
-    this.#others.delete(channel);
-    if (this.#isLive(channel)) this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
+    this.#resize(-channel.history.bytes);
+    if (this.#grown === channel) this.#grown = undefined;
+    if (isLive) this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
+    else {
+      this.#others.delete(channel);
+      for (const live of this.#overlapping(channel.range)) this.#closeIfLeft(live);
+    }
   }
 
   /** Replaces live channels that are wider than all their subscribers together. */
   #tighten(): void {
     this.#cancelTightening = undefined;
+    const spans = new Map<Channel | undefined, KeySpan[]>();
+    for (const { view } of this.#subscriptions) {
+      const span = spanOf(view.range);
+      const live = this.#live[this.#firstEndingAfter(span.start)];
+      const others = spans.get(live);
+      if (others === undefined) spans.set(live, [span]);
+      else others.push(span);
+    }
     for (const channel of [...this.#live]) {
-      const needed = components([...channel.subscribers].map(({ view }) => spanOf(view.range)));
+      const needed = components(spans.get(channel) ?? []);
       const [only] = needed;
       if (needed.length === 1 && only !== undefined && covers(only, channel.range)) continue;
       const narrower = needed.map((range) => this.#open(range, channel.history.position + 1n, false));
@@ -201,14 +235,39 @@ export class WatchHub implements ChannelOwner, Disposable {
     }
   }
 
+  #resize(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes > this.#options.historyBytes) {
+      // Not at once: those whom the news woke read it first.
+      this.#cancelEviction ??= this.clock.after(0, () => this.#evict());
+    } else {
+      this.#cancelEviction?.();
+      this.#cancelEviction = undefined;
+    }
+  }
+
+  #evict(): void {
+    while (this.#bytes > this.#options.historyBytes && this.#largest()?.evict());
+    this.#cancelEviction = undefined;
+  }
+
   /** The channel to take memory from: the one that grew, unless it holds less than most. */
-  #largest(grown: Channel): Channel {
+  #largest(): Channel | undefined {
     const count = this.#live.length + this.#others.size;
-    if (grown.history.bytes * count >= this.#bytes) return grown;
-    return [...this.#live, ...this.#others].reduce(
-      (a, b) => (b.history.bytes > a.history.bytes ? b : a),
-      grown,
+    if (this.#grown !== undefined && this.#grown.history.bytes * count >= this.#bytes) return this.#grown;
+    const channels = [...this.#live, ...this.#others];
+    return channels.reduce<Channel | undefined>(
+      (a, b) => (a === undefined || b.history.bytes > a.history.bytes ? b : a),
+      undefined,
     );
+  }
+
+  /** The live channels that share keys with a range. */
+  #overlapping(span: KeySpan): readonly Channel[] {
+    const first = this.#firstEndingAfter(span.start);
+    let last = first;
+    for (let live = this.#live[first]; live && overlap(live.range, span); live = this.#live[last]) last += 1;
+    return this.#live.slice(first, last);
   }
 
   /** The place of the first live channel that does not end before `key`. */
@@ -225,9 +284,12 @@ export class WatchHub implements ChannelOwner, Disposable {
   }
 }
 
-function overlaps(channel: Channel | undefined, span: KeySpan): boolean {
-  if (channel === undefined) return false;
-  return span.end === undefined || compareKeys(channel.range.start, span.end) < 0;
+function overlap(a: KeySpan, b: KeySpan): boolean {
+  return startsBeforeEnd(a, b) && startsBeforeEnd(b, a);
+}
+
+function startsBeforeEnd({ start }: KeySpan, { end }: KeySpan): boolean {
+  return end === undefined || compareKeys(start, end) < 0;
 }
 
 function union(a: KeySpan, b: KeySpan): KeySpan {

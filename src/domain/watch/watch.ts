@@ -1,11 +1,11 @@
 // A watch as it is served: first the state, where it is asked for, then its changes, and a word now and then where there are none.
 
 import { DomainError } from '../errors.ts';
-import { type KeyRange, singleKey, spanOf } from '../key-range.ts';
+import { spanOf } from '../key-range.ts';
 import { revisionInFuture } from '../reading/fresh-read.ts';
-import { list } from '../reading/list.ts';
 import type { KeyValue, KeyValueStore, OperationOptions } from '../store.ts';
 import type { Change } from './change.ts';
+import { createSharedReads, type SharedReads } from './shared-reads.ts';
 import type { View } from './view.ts';
 import type { WatchHub } from './watch-hub.ts';
 
@@ -32,110 +32,95 @@ export type WatchMessage =
   | { readonly kind: 'synced' | 'checkpoint'; readonly revision: bigint }
   | { readonly kind: 'events' | 'resync'; readonly revision: bigint; readonly changes: readonly Change[] };
 
-const SNAPSHOT_PAGE = 1_000;
-const FIRST_KEY = Uint8Array.of(0);
+/** Serves watches, each until its caller stops. The first message comes at once. */
+export type Watch = (query: WatchQuery, options: OperationOptions) => AsyncGenerator<WatchMessage, never>;
 
 /**
- * Watches, until the caller stops. The first message comes at once.
+ * Creates what serves watches.
  *
- * Rejects with REVISION_IN_FUTURE; with REVISION_COMPACTED where it was to start at a revision that is gone; with WATCH_TOO_SLOW; and
- * as the store does.
+ * A watch rejects with REVISION_IN_FUTURE; with REVISION_COMPACTED where it was to start at a revision that is gone; with
+ * WATCH_TOO_SLOW; and as the store does.
  */
-export async function* watch(
-  hub: WatchHub,
-  store: KeyValueStore,
-  query: WatchQuery,
-  options: OperationOptions,
-): AsyncGenerator<WatchMessage, never> {
-  const { view, isCoalescing, checkpointIntervalMs } = query;
-  const { revision: head } = await probe(store, view.range, 0n, options);
-  let nextRevision: bigint;
-  const place = await placeOf(query, store, head, options);
-  if (place.kind === 'changes') {
-    nextRevision = place.nextRevision;
-    yield { kind: 'checkpoint', revision: nextRevision - 1n };
-  } else {
-    if (place.kind === 'resync') yield { kind: 'resync', revision: head, changes: [] };
-    nextRevision = (yield* snapshot(store, query, options)) + 1n;
-  }
+export function createWatch(hub: WatchHub, store: KeyValueStore): Watch {
+  const reads = createSharedReads(store);
 
-  using subscription = hub.subscribe({ view, nextRevision, isCoalescing }, head);
-  let untilMs = hub.clock.now() + checkpointIntervalMs;
-  for (;;) {
-    const delivery = await subscription.pull(untilMs, options);
-    switch (delivery.kind) {
-      case 'events':
-      case 'resync':
-        yield delivery;
-        break;
-      case 'idle':
-        untilMs = hub.clock.now() + checkpointIntervalMs;
-        yield { kind: 'checkpoint', revision: delivery.revision };
-        break;
-      case 'lost':
-        yield { kind: 'resync', revision: subscription.nextRevision - 1n, changes: [] };
-        subscription.rebase((yield* snapshot(store, query, options)) + 1n);
-        break;
-      default:
-        return delivery satisfies never;
+  return async function* watch(query, options) {
+    const { view, isCoalescing, checkpointIntervalMs } = query;
+    const head = await reads.head(spanOf(view.range).start, options);
+    const start = await startOf(query, store, head, options);
+    let nextRevision: bigint;
+    if (start === 'snapshot') nextRevision = (yield* snapshot(reads, query, options)) + 1n;
+    else {
+      nextRevision = start;
+      yield { kind: 'checkpoint', revision: start - 1n };
     }
-  }
+
+    using subscription = hub.subscribe({ view, nextRevision, isCoalescing }, head);
+    let untilMs = hub.clock.now() + checkpointIntervalMs;
+    for (;;) {
+      const delivery = await subscription.pull(untilMs, options);
+      switch (delivery.kind) {
+        case 'events':
+        case 'resync':
+          yield delivery;
+          break;
+        case 'idle':
+          untilMs = hub.clock.now() + checkpointIntervalMs;
+          yield { kind: 'checkpoint', revision: delivery.revision };
+          break;
+        case 'lost':
+          yield { kind: 'resync', revision: subscription.nextRevision - 1n, changes: [] };
+          subscription.rebase((yield* snapshot(reads, query, options)) + 1n);
+          break;
+        default:
+          return delivery satisfies never;
+      }
+    }
+  };
 }
 
-/** Where a watch begins: at changes, at a snapshot, or at a snapshot in place of changes that are gone. */
-type Place =
-  | { readonly kind: 'changes'; readonly nextRevision: bigint }
-  | { readonly kind: 'snapshot' | 'resync' };
-
-async function placeOf(
+/** The first revision whose changes are sent, or that a snapshot comes first. */
+async function startOf(
   { start, includeSnapshot, view }: WatchQuery,
   store: KeyValueStore,
   head: bigint,
   options: OperationOptions,
-): Promise<Place> {
+): Promise<bigint | 'snapshot'> {
   switch (start.kind) {
     case 'now':
-      return includeSnapshot ? { kind: 'snapshot' } : { kind: 'changes', nextRevision: head + 1n };
-    case 'revision':
-      if (start.revision > head + 1n) throw revisionInFuture(start.revision, head);
-      if (includeSnapshot) return { kind: 'snapshot' };
-      if (start.revision <= head) await probe(store, view.range, start.revision, options);
-      return { kind: 'changes', nextRevision: start.revision };
-    case 'resume': {
-      if (start.revision > head) throw revisionInFuture(start.revision, head);
-      if (start.isPartial) return { kind: 'snapshot' };
-      const nextRevision = start.revision + 1n;
-      const isThere = start.revision === head || (await isReadable(store, view.range, nextRevision, options));
-      return isThere ? { kind: 'changes', nextRevision } : { kind: 'resync' };
+      return includeSnapshot ? 'snapshot' : head + 1n;
+    case 'revision': {
+      const { revision } = start;
+      if (revision > head + 1n) throw revisionInFuture(revision, head);
+      if (includeSnapshot) return 'snapshot';
+      // Whether a revision is gone shows in a read of it; who comes with a token is told by a resync instead.
+      if (revision <= head)
+        await store.read({ kind: 'read', range: view.range, view: 'count', limit: 1, revision }, options);
+      return revision;
     }
+    case 'resume':
+      if (start.revision > head) throw revisionInFuture(start.revision, head);
+      return start.isPartial ? 'snapshot' : start.revision + 1n;
   }
 }
 
 /** Sends the state, and returns its revision. Where it is compacted away meanwhile, begins again, behind a resync. */
 async function* snapshot(
-  store: KeyValueStore,
+  reads: SharedReads,
   { view, isKeysOnly }: WatchQuery,
   options: OperationOptions,
 ): AsyncGenerator<WatchMessage, bigint> {
-  const base = {
-    range: spanOf(view.range),
-    view: isKeysOnly ? 'keys' : 'full',
-    order: 'ascending',
-    pageSize: SNAPSHOT_PAGE,
-    revision: 0n,
-    serializable: false,
-    minRevision: 0n,
-  } as const;
+  const query = { range: spanOf(view.range), view: isKeysOnly ? 'keys' : 'full' } as const;
   let revision = 0n;
   for (;;) {
     try {
-      let page = await list(store, { ...base, cursor: undefined }, options);
+      let page = await reads.page({ ...query, cursor: undefined }, options);
       ({ revision } = page);
       for (;;) {
         const kvs = view.selectKeys(page.kvs);
-        if (kvs.length > 0) yield { kind: 'snapshot', revision: page.revision, kvs };
+        if (kvs.length > 0) yield { kind: 'snapshot', revision, kvs };
         if (page.next === undefined) break;
-        page = await list(store, { ...base, cursor: page.next }, options);
+        page = await reads.page({ ...query, cursor: page.next }, options);
       }
       yield { kind: 'synced', revision };
       yield { kind: 'checkpoint', revision };
@@ -144,28 +129,6 @@ async function* snapshot(
       if (!isCompacted(error)) throw error;
       yield { kind: 'resync', revision, changes: [] };
     }
-  }
-}
-
-/** Reads as little as there is to read: for the revision, or to learn whether the store still holds one. */
-function probe(store: KeyValueStore, range: KeyRange, revision: bigint, options: OperationOptions) {
-  const { start } = spanOf(range);
-  const key = singleKey(start.length === 0 ? FIRST_KEY : start);
-  return store.read({ kind: 'read', range: key, view: 'count', revision }, options);
-}
-
-async function isReadable(
-  store: KeyValueStore,
-  range: KeyRange,
-  revision: bigint,
-  options: OperationOptions,
-): Promise<boolean> {
-  try {
-    await probe(store, range, revision, options);
-    return true;
-  } catch (error) {
-    if (isCompacted(error)) return false;
-    throw error;
   }
 }
 

@@ -4,6 +4,7 @@
 // as dead when it has said nothing for a bound although it was asked for a sign of life, or did not answer a creation in time, or
 // its member is under suspicion.
 
+import type { Metadata } from '@grpc/grpc-js';
 import type { DomainError } from '../../domain/errors.ts';
 import type { Cluster } from '../cluster.ts';
 import { toDomainError } from '../errors.ts';
@@ -41,6 +42,8 @@ export interface CarrierContext {
   readonly times: CarrierTimes;
   /** Told with each watch that is created. */
   readonly onClusterId: (id: bigint) => void;
+  /** Told when a carrier has no watch any more. It can be given others. */
+  readonly onEmpty: (carrier: WatchCarrier) => void;
 }
 
 /** One stream at a time, and the watches on it. */
@@ -78,9 +81,9 @@ export class WatchCarrier {
   /** Ends a watch; with the last one the stream ends too. */
   remove(watch: LogicalWatch): void {
     watch.close();
-    if (!this.#watches.delete(watch)) return;
+    if (!this.#watches.has(watch)) return;
     this.#stream?.cancel(watch);
-    if (this.#watches.size === 0) this.#drop();
+    this.#leave(watch);
   }
 
   pause(): void {
@@ -105,7 +108,6 @@ export class WatchCarrier {
     this.#isOpening = true;
     try {
       const { member, metadata } = await this.#context.cluster.choose();
-      const isReliable = await hasReliableProgress(this.#context.cluster, member, metadata);
       const call = await member.openWatch(metadata);
       if (this.#isClosed || this.#watches.size === 0) {
         call.on('error', () => {});
@@ -114,8 +116,9 @@ export class WatchCarrier {
       }
       this.#member = member;
       this.#heardMs = performance.now();
-      const stream = new WatchStream(call, this.#ownerOf(metadata), isReliable);
+      const stream = new WatchStream(call, this.#ownerOf(metadata));
       this.#stream = stream;
+      void this.#learnOfNotices(stream, member, metadata);
       if (this.#isPaused) stream.pause();
       for (const watch of this.#watches) stream.create(watch);
       this.#heartbeat = setInterval(() => this.#beat(stream), this.#context.times.heartbeatMs);
@@ -128,7 +131,7 @@ export class WatchCarrier {
     }
   }
 
-  #ownerOf(metadata: Parameters<Member['openWatch']>[0]): StreamOwner {
+  #ownerOf(metadata: Metadata): StreamOwner {
     return {
       heard: (isNews) => {
         this.#heardMs = performance.now();
@@ -137,11 +140,11 @@ export class WatchCarrier {
         this.#silenceMs = this.#context.times.silenceMs;
       },
       rejected: (watch, reason) => {
-        this.#watches.delete(watch);
+        this.#leave(watch);
         watch.failed(rejection(reason));
       },
       compacted: (watch) => {
-        this.#watches.delete(watch);
+        this.#leave(watch);
         watch.compacted();
       },
       clusterId: (id) => {
@@ -150,8 +153,7 @@ export class WatchCarrier {
         this.#context.onClusterId(id);
         if (!isAnother) return;
         const watches = [...this.#watches];
-        this.#watches.clear();
-        this.#drop();
+        for (const watch of watches) this.#leave(watch);
         for (const watch of watches) watch.compacted();
       },
       ended: (end) => {
@@ -164,15 +166,36 @@ export class WatchCarrier {
   /** Asks a silent stream for a sign of life, and gives up one that gave none. */
   #beat(stream: WatchStream): void {
     if (this.#isPaused) return;
+    const { heartbeatMs } = this.#context.times;
     const silentMs = performance.now() - this.#heardMs;
-    const isSuspect = this.#member?.isSuspect === true && silentMs >= this.#context.times.heartbeatMs;
+    // By then it was asked, and had time to answer.
+    const isSuspect = this.#member?.isSuspect === true && silentMs >= 2 * heartbeatMs;
     if (silentMs >= this.#silenceMs || isSuspect) {
       // A creation is answered at once; history may take its time, and more with each try.
       if (!stream.isCreating && !isSuspect) this.#silenceMs = Math.min(2 * this.#silenceMs, MAX_SILENCE_MS);
       stream.close();
-      this.#member?.suspect(this.#silenceMs);
+      if (!isSuspect) this.#member?.suspect(this.#silenceMs);
       this.#broken();
-    } else if (silentMs >= this.#context.times.heartbeatMs / 2) stream.requestProgress();
+    } else if (silentMs >= heartbeatMs / 2) stream.requestProgress();
+  }
+
+  /** A member that does not say whether its notices can be trusted is asked again. */
+  async #learnOfNotices(stream: WatchStream, member: Member, metadata: Metadata): Promise<void> {
+    const { cluster, times } = this.#context;
+    while (stream === this.#stream) {
+      const isReliable = await hasReliableProgress(cluster, member, metadata);
+      if (isReliable) stream.trustNotices();
+      if (isReliable !== undefined) return;
+      await new Promise((resolve) => setTimeout(resolve, times.heartbeatMs).unref());
+    }
+  }
+
+  /** Lets go of a watch; with the last one the stream ends too. */
+  #leave(watch: LogicalWatch): void {
+    this.#watches.delete(watch);
+    if (this.#watches.size > 0) return;
+    this.#drop();
+    this.#context.onEmpty(this);
   }
 
   #broken(): void {

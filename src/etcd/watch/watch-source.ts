@@ -1,6 +1,5 @@
 // The domain's WatchSource on etcd's Watch service: spreads watches over streams.
 
-import type { IRangeResponse } from 'etcd3';
 import type { WatchSource } from '../../domain/store.ts';
 import type { Cluster } from '../cluster.ts';
 import { LogicalWatch } from './logical-watch.ts';
@@ -28,6 +27,10 @@ export function createWatchSource(
     onClusterId(id) {
       knownClusterId = id;
     },
+    onEmpty(carrier) {
+      shared.delete(carrier);
+      exclusive.delete(carrier);
+    },
   };
 
   function carrierFor(isPausable: boolean): WatchCarrier {
@@ -46,20 +49,15 @@ export function createWatchSource(
       return {
         pause: () => isPausable && carrier.pause(),
         resume: () => isPausable && carrier.resume(),
-        close() {
-          carrier.remove(watch);
-          if (carrier.size > 0) return;
-          shared.delete(carrier);
-          exclusive.delete(carrier);
-        },
+        close: () => carrier.remove(watch),
       };
     },
 
     async clusterId(options) {
       if (knownClusterId !== undefined) return knownClusterId;
-      const request = { key: Buffer.of(0), count_only: true };
-      const { header } = await cluster.call<IRangeResponse>(
-        { service: 'KV', method: 'range', request, attempt: { isWrite: false } },
+      // Any user may ask for the status, whichever keys it may read.
+      const { header } = await cluster.call<{ readonly header: { readonly cluster_id: string } }>(
+        { service: 'Maintenance', method: 'status', request: {}, attempt: { isWrite: false } },
         options,
       );
       knownClusterId ??= BigInt(header.cluster_id);

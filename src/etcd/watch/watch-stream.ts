@@ -2,7 +2,8 @@
 //
 // What etcd does and this file relies on (server/etcdserver/api/v3rpc/watch.go): watches are created in the order asked for, and a
 // rejected one answers created and canceled at once; all events of a revision come together, in several messages where
-// `fragment` says so; a requested progress notice counts for the whole stream.
+// `fragment` says so; a requested progress notice counts for the whole stream, but creations are answered beside the queue that
+// notices and events go through, so that a notice may come behind a creation that it knows nothing of.
 
 import type { IWatchResponse } from 'etcd3';
 import type { StoreEvent, WatchSink } from '../../domain/store.ts';
@@ -35,20 +36,17 @@ const TOKEN_REJECTED = /invalid auth token|revision of auth store is old|user na
 export class WatchStream {
   readonly #call: WatchCall;
   readonly #owner: StreamOwner;
-  readonly #hasReliableProgress: boolean;
+  #trustsNotices = false;
   /** Asked for and not answered yet, in order; undefined stands for one that was closed meanwhile. */
   readonly #creating: (LogicalWatch | undefined)[] = [];
   readonly #created = new Map<string, OpenWatch>();
+  /** Progress notices that were requested and did not come yet; etcd leaves out those that it cannot give. */
+  #dueNotices = 0;
   #isOver = false;
 
-  /**
-   * @param hasReliableProgress whether a requested progress notice may move watches on: before 3.4.25 and 3.5.8 it can overtake
-   * events (etcd-io/etcd#15695).
-   */
-  constructor(call: WatchCall, owner: StreamOwner, hasReliableProgress: boolean) {
+  constructor(call: WatchCall, owner: StreamOwner) {
     this.#call = call;
     this.#owner = owner;
-    this.#hasReliableProgress = hasReliableProgress;
     call.on('data', (response: IWatchResponse) => this.#take(response));
     call.on('error', (error) => this.#end({ kind: 'broken', message: error.message }));
     call.on('end', () => this.#end({ kind: 'broken', message: 'etcd ended the stream' }));
@@ -56,6 +54,14 @@ export class WatchStream {
 
   get isCreating(): boolean {
     return this.#creating.length > 0;
+  }
+
+  /**
+   * Has watches move on by the progress notices that are requested, too: before 3.4.25 and 3.5.8 these can overtake events
+   * (etcd-io/etcd#15695).
+   */
+  trustNotices(): void {
+    this.#trustsNotices = true;
   }
 
   /** Asks for a watch from where it is. */
@@ -83,6 +89,7 @@ export class WatchStream {
 
   /** Asks for a sign of life. */
   requestProgress(): void {
+    this.#dueNotices += 1;
     this.#call.write({ progress_request: {} });
   }
 
@@ -114,8 +121,9 @@ export class WatchStream {
       return;
     }
     if (response.watch_id === STREAM_WATCH_ID) {
-      if (!this.#hasReliableProgress) return;
-      for (const open of this.#created.values()) open.progress(BigInt(response.header.revision));
+      if (this.#dueNotices > 0) this.#dueNotices -= 1;
+      if (!this.#trustsNotices) return;
+      for (const open of this.#created.values()) open.streamProgress(BigInt(response.header.revision));
       return;
     }
     const open = this.#created.get(response.watch_id);
@@ -137,7 +145,10 @@ export class WatchStream {
       return;
     }
     if (watch === undefined) this.#cancelById(response.watch_id);
-    else this.#created.set(response.watch_id, new OpenWatch(watch));
+    else {
+      const createdAt = BigInt(response.header.revision);
+      this.#created.set(response.watch_id, new OpenWatch(watch, createdAt, this.#dueNotices));
+    }
   }
 
   #takeCanceled(watch: LogicalWatch, { compact_revision, cancel_reason }: IWatchResponse): void {
@@ -158,9 +169,15 @@ class OpenWatch {
   readonly watch: LogicalWatch;
   /** The last revision of a fragment, which may go on in the next: revisions come in order. */
   #rest: readonly StoreEvent[] = [];
+  readonly #createdAt: bigint;
+  /** How many notices for the stream may still come that were made before the watch. */
+  #staleNotices: number;
 
-  constructor(watch: LogicalWatch) {
+  /** @param createdAt the store's revision when it was created, which no notice made before exceeds. */
+  constructor(watch: LogicalWatch, createdAt: bigint, staleNotices: number) {
     this.watch = watch;
+    this.#createdAt = createdAt;
+    this.#staleNotices = staleNotices;
   }
 
   events(events: readonly StoreEvent[], isFragment: boolean): void {
@@ -171,6 +188,12 @@ class OpenWatch {
 
   progress(revision: bigint): void {
     if (this.#rest.length === 0) this.watch.progress(revision);
+  }
+
+  /** Takes a notice for the whole stream; one that was made before the watch says nothing of it. */
+  streamProgress(revision: bigint): void {
+    if (this.#staleNotices > 0 && revision <= this.#createdAt) this.#staleNotices -= 1;
+    else this.progress(revision);
   }
 }
 

@@ -6,10 +6,11 @@ import type { Metrics } from '../../telemetry/metrics.ts';
 import type { CallContext, CallObserver, CallOutcome } from './call-context.ts';
 
 /**
- * Creates the observer. A fault of ours is logged as an error with its cause, a failure of etcd as a warning, everything else at
- * `debug`.
+ * Creates the observer. A fault of ours is logged as an error with its cause; a failure of etcd as a warning, at most one a second
+ * for each reason, with the number left out since; everything else at `debug`.
  */
 export function createCallObserver(log: Logger, metrics: Metrics): CallObserver {
+  const limiter = createLimiter();
   return {
     began(call) {
       const rpc = rpcName(call);
@@ -28,6 +29,8 @@ export function createCallObserver(log: Logger, metrics: Metrics): CallObserver 
       );
       const level = levelOf(outcome);
       if (!log.isLevelEnabled(level)) return;
+      const suppressed = level === 'warn' ? limiter.admit(outcome.reason ?? code) : 0;
+      if (suppressed === undefined) return;
       log[level](
         {
           requestId: call.requestId,
@@ -37,6 +40,7 @@ export function createCallObserver(log: Logger, metrics: Metrics): CallObserver 
           code,
           ...(outcome.reason !== undefined && { reason: outcome.reason }),
           durationMs: Math.round(durationMs * 1_000) / 1_000,
+          ...(suppressed > 0 && { suppressed }),
           ...(level === 'warn' && { cause: causeOf(outcome.error) }),
           ...(level === 'error' && { error: rootOf(outcome.error) }),
         },
@@ -72,4 +76,24 @@ function levelOf({ code, reason }: CallOutcome): 'error' | 'warn' | 'debug' {
   if (code === Code.Unavailable && reason !== 'SHUTTING_DOWN') return 'warn';
   if (reason?.startsWith('STORE_')) return 'warn';
   return 'debug';
+}
+
+const WARNING_INTERVAL_MS = 1_000;
+
+/** Lets one warning of each reason through a second: when etcd is gone, every call fails. */
+function createLimiter() {
+  const states = new Map<string, { readonly sinceMs: number; suppressed: number }>();
+  return {
+    /** Returns how many were held back since the last, or undefined for one that is held back. */
+    admit(reason: string): number | undefined {
+      const state = states.get(reason);
+      const nowMs = performance.now();
+      if (state !== undefined && nowMs - state.sinceMs < WARNING_INTERVAL_MS) {
+        state.suppressed += 1;
+        return undefined;
+      }
+      states.set(reason, { sinceMs: nowMs, suppressed: 0 });
+      return state?.suppressed ?? 0;
+    },
+  };
 }

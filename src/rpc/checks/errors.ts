@@ -66,7 +66,8 @@ export function reasonError(
   metadata: Readonly<Record<string, string>> = {},
   cause?: unknown,
 ): ConnectError {
-  const error = new ConnectError(message, CODES[reason], undefined, undefined, cause);
+  // A message that quotes half a character could not be sent in a header.
+  const error = new ConnectError(message.toWellFormed(), CODES[reason], undefined, undefined, cause);
   attachReason(error, reason, metadata);
   return error;
 }

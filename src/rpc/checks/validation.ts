@@ -1,22 +1,62 @@
 // Requests are held against the rules that stand in the contract (protovalidate).
 
 import type { DescMessage, Message } from '@bufbuild/protobuf';
-import { pathToString } from '@bufbuild/protobuf/reflect';
-import { createValidator, type Violation, violationsToProto } from '@bufbuild/protovalidate';
+import { type Path, pathToString } from '@bufbuild/protobuf/reflect';
+import { createValidator, Violation, violationsToProto } from '@bufbuild/protovalidate';
 import type { ConnectError } from '@connectrpc/connect';
 import { reasonError } from './errors.ts';
+import { messagesToCheck } from './messages-to-check.ts';
 
 /** Throws the FIELD_INVALID error of a message that breaks a rule of its contract. */
 export type Validate = (schema: DescMessage, message: Message) => void;
 
+const MAX_NANOS = 999_999_999;
+
 /** Creates the check. The rules of a message are compiled when the first of its kind comes. */
 export function createValidate(): Validate {
   const validator = createValidator();
-  return (schema, message) => {
+
+  function rulesBroken(schema: DescMessage, message: Message, at: Path): readonly Violation[] {
     const result = validator.validate(schema, message);
-    if (result.kind === 'invalid') throw fieldInvalid(result.violations);
     if (result.kind === 'error') throw result.error;
+    return (result.violations ?? []).map((broken) => within(at, broken));
+  }
+
+  return (schema, message) => {
+    const broken = rulesBroken(schema, message, []);
+    if (broken.length > 0) throw fieldInvalid(broken);
+    for (const found of messagesToCheck(schema, message)) {
+      const violations =
+        found.kind === 'duration'
+          ? malformedDuration(found)
+          : rulesBroken(found.schema, found.message, found.at);
+      if (violations.length > 0) throw fieldInvalid(violations);
+    }
   };
+}
+
+/** The validator compares the time that a duration comes to, and not whether it is written as the contract of durations asks. */
+function malformedDuration(duration: {
+  readonly seconds: bigint;
+  readonly nanos: number;
+  readonly at: Path;
+}): readonly Violation[] {
+  const { seconds, nanos, at } = duration;
+  const isSigned = seconds === 0n || nanos === 0 || seconds < 0n === nanos < 0;
+  if (Math.abs(nanos) <= MAX_NANOS && isSigned) return [];
+  return [
+    new Violation(
+      'seconds and nanos must have one sign, nanos less than a second',
+      'duration.form',
+      at,
+      [],
+      false,
+    ),
+  ];
+}
+
+function within(at: Path, { message, ruleId, field, rule, forKey }: Violation): Violation {
+  return new Violation(message, ruleId, [...at, ...field], rule, forKey);
 }
 
 /** The message and metadata tell of the first violation, the detail `buf.validate.Violations` of all. */

@@ -1,6 +1,6 @@
 // Page tokens: where a listing goes on, tied to the request that began it.
 
-import { reasonError } from '../checks/errors.ts';
+import { pageTokenInvalid } from '../../domain/reading/list.ts';
 import { seal, unseal } from './sealed-text.ts';
 
 /** Where a listing goes on. */
@@ -10,6 +10,7 @@ export interface PagePosition {
   readonly key: Uint8Array;
 }
 
+const MAX_INT64 = 2n ** 63n - 1n;
 const LAYOUT = /^(\d{1,19}) (\d{1,19}) ([A-Za-z0-9_-]*)$/;
 
 /** Returns the token. `binding` is the request, less what may differ from page to page. */
@@ -21,12 +22,13 @@ export function writePageToken({ revision, totalSize, key }: PagePosition, bindi
 export function readPageToken(token: string, binding: Uint8Array): PagePosition | undefined {
   if (token === '') return undefined;
   const fields = LAYOUT.exec(unseal(token, binding) ?? '');
-  if (fields === null) {
-    throw reasonError(
-      'PAGE_TOKEN_INVALID',
-      'The page token was not made by this listing; repeat the arguments of its first page, or leave it out to start over',
-    );
-  }
+  if (fields === null) throw pageTokenInvalid();
   const [, revision = '', totalSize = '', key = ''] = fields;
-  return { revision: BigInt(revision), totalSize: BigInt(totalSize), key: Buffer.from(key, 'base64url') };
+  const position = {
+    revision: BigInt(revision),
+    totalSize: BigInt(totalSize),
+    key: Buffer.from(key, 'base64url'),
+  };
+  if (position.revision > MAX_INT64 || position.totalSize > MAX_INT64) throw pageTokenInvalid();
+  return position;
 }

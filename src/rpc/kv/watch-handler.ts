@@ -13,21 +13,13 @@ import {
 import type { Encoding } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { DomainError } from '../../domain/errors.ts';
 import { type KeyRange, singleKey } from '../../domain/key-range.ts';
-import type { KeyValueStore, OperationOptions, WatchSource } from '../../domain/store.ts';
+import type { OperationOptions, WatchSource } from '../../domain/store.ts';
 import type { Change } from '../../domain/watch/change.ts';
 import { createView } from '../../domain/watch/view.ts';
-import { type WatchMessage, type WatchQuery, watch } from '../../domain/watch/watch.ts';
-import type { WatchHub } from '../../domain/watch/watch-hub.ts';
+import type { Watch, WatchMessage, WatchQuery } from '../../domain/watch/watch.ts';
 import { keyValueMessage, optionalKeyValue, rangeOf } from './kv-messages.ts';
 import { createResumeTokens, type ResumeTokens } from './resume-token.ts';
 import { toBytes } from './text-or-bytes.ts';
-
-/** What the handler works on. */
-export interface WatchDeps {
-  readonly hub: WatchHub;
-  readonly store: KeyValueStore;
-  readonly source: Pick<WatchSource, 'clusterId'>;
-}
 
 /** Serves one watch. */
 export type WatchHandler = (
@@ -38,7 +30,7 @@ export type WatchHandler = (
 const DEFAULT_CHECKPOINT_INTERVAL_MS = 15_000;
 
 /** Creates the handler. Messages of equal views at one revision are one object, so that they can be encoded once. */
-export function createWatchHandler({ hub, store, source }: WatchDeps): WatchHandler {
+export function createWatchHandler(watch: Watch, source: Pick<WatchSource, 'clusterId'>): WatchHandler {
   const cache: MessageCache = new WeakMap();
 
   return async function* handleWatch(
@@ -50,7 +42,7 @@ export function createWatchHandler({ hub, store, source }: WatchDeps): WatchHand
     const query = queryOf(request, range, tokens);
     const cacheKey = `${query.view.id} ${request.encoding}`;
     try {
-      for await (const message of watch(hub, store, query, options)) {
+      for await (const message of watch(query, options)) {
         yield message.kind === 'events'
           ? cached(cache, message.changes, cacheKey, () => responseOf(message, tokens, request.encoding))
           : responseOf(message, tokens, request.encoding);

@@ -26,6 +26,11 @@ export function spreadEntries(prefix: string): readonly Entry[] {
   });
 }
 
+/** The first key after all that begin with `prefix`. */
+export function endOfPrefix(prefix: string): string {
+  return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
+}
+
 function valueFor(key: string): string {
   const digests = Array.from({ length: VALUE_BYTES / 64 }, (_, part) =>
     createHash('sha256').update(`${key} ${part}`).digest('hex'),

@@ -1,7 +1,8 @@
-import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Call } from '../load/call.ts';
 import { type Entry, VALUE_BYTES } from './entries.ts';
 import { expectAnswer, expectWritten, parseObject, readPath } from './expect-answer.ts';
+import { bytesField, integerField, textField } from './message-fields.ts';
 
 /** The fields, by their numbers in etcd's rpc.proto and kv.proto, that the calls need; `key` is the same everywhere. */
 const FIELD = { key: 1, putValue: 2, header: 1, headerRevision: 3, rangeKvs: 2, kvValue: 5 } as const;
@@ -37,7 +38,7 @@ export function etcdPut(entries: readonly Entry[]): Call {
     ),
     minAnswerBytes: 1,
     check(answer) {
-      expectWritten(revisionField(bytesField(answer, FIELD.header)));
+      expectWritten(integerField(bytesField(answer, FIELD.header), FIELD.headerRevision));
     },
   };
 }
@@ -82,27 +83,4 @@ export function toBase64(text: string): string {
 
 function fromBase64(text: unknown): string | undefined {
   return typeof text === 'string' ? Buffer.from(text, 'base64').toString() : undefined;
-}
-
-function bytesField(message: Uint8Array, wanted: number): Uint8Array {
-  return readField(message, wanted, (reader) => reader.bytes()) ?? new Uint8Array();
-}
-
-function textField(message: Uint8Array, wanted: number): string | undefined {
-  return readField(message, wanted, (reader) => reader.string());
-}
-
-function revisionField(header: Uint8Array): bigint | undefined {
-  const revision = readField(header, FIELD.headerRevision, (reader) => reader.int64());
-  return revision === undefined ? undefined : BigInt(revision);
-}
-
-function readField<T>(message: Uint8Array, wanted: number, read: (reader: BinaryReader) => T): T | undefined {
-  const reader = new BinaryReader(message);
-  while (reader.pos < reader.len) {
-    const [field, wireType] = reader.tag();
-    if (field === wanted) return read(reader);
-    reader.skip(wireType, field);
-  }
-  return undefined;
 }

@@ -131,6 +131,13 @@ export function createHpackDecoder(): HpackDecoder {
   return { decode };
 }
 
+/** @throws Error with all the fields, unless one of them is this */
+export function expectField(fields: readonly HeaderField[], name: string, value: string): void {
+  if (fields.some((field) => field.name === name && field.value === value)) return;
+  const shown = fields.map((field) => `${field.name}: ${field.value}`).join(', ');
+  throw new Error(`expected ${name}: ${value} but got ${shown}`);
+}
+
 function sizeOf({ name, value }: HeaderField): number {
   return name.length + value.length + ENTRY_OVERHEAD_BYTES;
 }

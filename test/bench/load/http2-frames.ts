@@ -1,7 +1,7 @@
 /** The bytes before each frame's payload: length (3), type, flags, stream (4). */
 export const FRAME_HEADER_BYTES = 9;
 
-/** RFC 9113, section 6: the types of frames that a client of unary calls meets. */
+/** RFC 9113, section 6: the types of frames that a client meets. */
 export const FRAME = {
   data: 0,
   headers: 1,
@@ -17,6 +17,9 @@ export const FLAG = { ack: 0x1, endStream: 0x1, endHeaders: 0x4, padded: 0x8 } a
 
 /** How much a server may send before it is told that some was read: of a stream, and added to a connection. */
 export const WINDOW_BYTES = 2 ** 30 - 1;
+
+/** RFC 9113, section 6.9.2: how much may be sent on a connection before its first window update. */
+export const INITIAL_SEND_WINDOW_BYTES = 65_535;
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const SETTING_ENABLE_PUSH = 2;

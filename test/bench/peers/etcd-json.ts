@@ -1,4 +1,4 @@
-import type { Entry } from '../calls/entries.ts';
+import { type Entry, endOfPrefix } from '../calls/entries.ts';
 import { toBase64 } from '../calls/etcd-calls.ts';
 import { readPath } from '../calls/expect-answer.ts';
 
@@ -25,8 +25,7 @@ export async function countWrites(
   prefix: string,
   options: { signal: AbortSignal },
 ): Promise<number> {
-  const end = prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
-  const range = { key: toBase64(prefix), range_end: toBase64(end), keys_only: true };
+  const range = { key: toBase64(prefix), range_end: toBase64(endOfPrefix(prefix)), keys_only: true };
   const kvs = readPath(await post(endpoint, '/v3/kv/range', range, options), 'kvs');
   if (!Array.isArray(kvs)) return 0;
   return kvs.reduce<number>((sum, kv) => sum + Number(readPath(kv, 'version')), 0);

@@ -70,7 +70,7 @@ describe('grpc-js with definitions read from proto/ at run time', () => {
         'google.rpc.ErrorInfo',
         { reason: 'FIELD_INVALID', domain: 'concord', metadata: { field: 'page_size' } },
       ],
-      ['buf.validate.Violations', { violations: [{ ruleId: 'int32.lte' }, { ruleId: 'int64.gte' }] }],
+      ['buf.validate.Violations', { violations: [{ ruleId: 'int32.gte_lte' }, { ruleId: 'int64.gte' }] }],
     ]);
   });
 

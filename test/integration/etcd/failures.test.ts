@@ -45,7 +45,10 @@ describe('the etcd adapter', () => {
     const key = randomUUID();
     proxy.dropNextAnswer();
     expect(await reasonOf(adapter.store.txn(put(key), { signal: signal() }))).toBe('OUTCOME_UNKNOWN');
-    const { kvs } = await direct.store.read({ kind: 'read', range: singleKey(bytes(key)) }, { signal: signal() });
+    const { kvs } = await direct.store.read(
+      { kind: 'read', range: singleKey(bytes(key)) },
+      { signal: signal() },
+    );
     expect(kvs).toMatchObject([{ version: 1n }]);
   });
 
@@ -69,7 +72,10 @@ describe('the etcd adapter', () => {
     await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
     const { store, leases } = adapter;
     const options = { signal: signal() };
-    const many = Array.from({ length: 129 }, (_, i) => ({ kind: 'put', key: bytes(`${i}`), value: bytes('') }) as const);
+    const many = Array.from(
+      { length: 129 },
+      (_, i) => ({ kind: 'put', key: bytes(`${i}`), value: bytes('') }) as const,
+    );
     const twice = many.slice(0, 1).flatMap((operation) => [operation, operation]);
     const cases: readonly (readonly [() => Promise<unknown>, string])[] = [
       [() => leases.revoke(42n, options), 'LEASE_NOT_FOUND'],

@@ -1,6 +1,6 @@
 import { type DescMessage, type DescMethod, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KvService } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { mutated, randomBinary, randomJson, wildJson } from '../../support/random-messages.ts';
@@ -26,20 +26,11 @@ const WRITES = KvService.methods.filter(({ input }) => input.fields.some(({ name
 /** What a gateway and an etcd that are well do not answer, whatever they are asked. */
 const FAULTS = ['Internal', 'Unknown', 'DataLoss', 'Unavailable', 'Canceled'];
 
-let target: RawTarget;
-
-beforeAll(async () => {
-  target = await startRawTarget();
-});
-
-afterAll(async () => {
-  await target?.[Symbol.asyncDispose]();
-});
-
 describe('requests at random', () => {
   it(`are answered or refused, clearly: ${ANY_REQUESTS} of them`, { timeout: TIMEOUT_MS }, async () => {
+    await using target = await startRawTarget();
     await forEach(anyRequest(), ANY_REQUESTS, async (sent) => {
-      const error = await answerTo(sent);
+      const error = await answerTo(target, sent);
       if (error !== undefined && FAULTS.includes(error.code))
         throw new Error(`${error.code}: ${error.message}`);
     });
@@ -49,9 +40,10 @@ describe('requests at random', () => {
   it(`write nothing where they cannot succeed: ${DOOMED_REQUESTS} of them`, {
     timeout: TIMEOUT_MS,
   }, async () => {
+    await using target = await startRawTarget();
     const before = await target.state();
     await forEach(doomedRequest(), DOOMED_REQUESTS, async (sent) => {
-      const error = await answerTo(sent);
+      const error = await answerTo(target, sent);
       if (error === undefined) throw new Error('it was taken');
       if (!['InvalidArgument', 'Unimplemented'].includes(error.code))
         throw new Error(`${error.code}: ${error.message}`);
@@ -66,7 +58,10 @@ interface SentRequest {
   readonly request: RawRequest;
 }
 
-async function answerTo({ protocol, request }: SentRequest): Promise<WireError | undefined> {
+async function answerTo(
+  target: RawTarget,
+  { protocol, request }: SentRequest,
+): Promise<WireError | undefined> {
   return wireErrorOf(await target.send(protocol.httpVersion, request));
 }
 

@@ -34,7 +34,13 @@ describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
     const key = `${prefixOf()}ключ 键 %2F key`;
     const put = await kv.put({ key, value: 'välue' });
     const got = await kv.get({ key });
-    expect(got.kv).toMatchObject({ key, value: 'välue', version: 1n, leaseId: 0n, modRevision: put.revision });
+    expect(got.kv).toMatchObject({
+      key,
+      value: 'välue',
+      version: 1n,
+      leaseId: 0n,
+      modRevision: put.revision,
+    });
     expect(got.kv?.valueBytes).toHaveLength(0);
     expect(got.revision).toBeGreaterThanOrEqual(put.revision);
     expect(put).toMatchObject({ version: 1n, leaseId: 0n });
@@ -144,7 +150,12 @@ describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
 
     const down = await kv.list({ prefix, order: Order.DESCENDING, pageSize: 3 });
     expect(down.kvs.map(({ value }) => value)).toEqual(['d', 'c', 'b']);
-    const rest = await kv.list({ prefix, order: Order.DESCENDING, pageSize: 3, pageToken: down.nextPageToken });
+    const rest = await kv.list({
+      prefix,
+      order: Order.DESCENDING,
+      pageSize: 3,
+      pageToken: down.nextPageToken,
+    });
     expect(rest).toMatchObject({ nextPageToken: '', kvs: [{ value: 'a' }] });
 
     const keysOnly = await kv.list({ prefix, view: View.KEYS_ONLY });
@@ -201,7 +212,12 @@ describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
       reason: 'REVISION_MISMATCH',
       metadata: { key, expected_revision: '0', actual_revision: String(created.revision) },
     });
-    const updated = await kv.put({ key, value: '3', expectedRevision: created.revision, returnPrevious: true });
+    const updated = await kv.put({
+      key,
+      value: '3',
+      expectedRevision: created.revision,
+      returnPrevious: true,
+    });
     expect(updated.previous).toMatchObject({ value: '1', modRevision: created.revision });
     expect(await failureOf(kv.delete({ key, expectedRevision: created.revision }))).toMatchObject({
       reason: 'REVISION_MISMATCH',
@@ -260,18 +276,24 @@ describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
   it('deletes a range, and everything only when told so', async () => {
     const kv = connect();
     const prefix = prefixOf();
-    const { revision } = await kv.batchPut({ entries: ['a', 'b', 'c'].map((name) => ({ key: prefix + name })) });
+    const { revision } = await kv.batchPut({
+      entries: ['a', 'b', 'c'].map((name) => ({ key: prefix + name })),
+    });
     for (const request of [{}, { start: prefix }, { all: true, prefix }]) {
       expect(await failureOf(kv.deleteRange(request))).toMatchObject({ reason: 'FIELD_INVALID' });
     }
-    expect(await kv.deleteRange({ start: `${prefix}b`, end: `${prefix}c` })).toMatchObject({ deletedCount: 1n });
+    expect(await kv.deleteRange({ start: `${prefix}b`, end: `${prefix}c` })).toMatchObject({
+      deletedCount: 1n,
+    });
     const late = await kv.put({ key: `${prefix}late` });
     expect(await failureOf(kv.deleteRange({ prefix, expectedRevision: revision }))).toMatchObject({
       code: 'Aborted',
       reason: 'REVISION_MISMATCH',
       metadata: { key: `${prefix}late`, actual_revision: String(late.revision) },
     });
-    expect(await kv.deleteRange({ prefix, expectedRevision: late.revision })).toMatchObject({ deletedCount: 3n });
+    expect(await kv.deleteRange({ prefix, expectedRevision: late.revision })).toMatchObject({
+      deletedCount: 3n,
+    });
     expect(await kv.deleteRange({ prefix, expectedRevision: 0n })).toMatchObject({ deletedCount: 0n });
   });
 
@@ -338,7 +360,11 @@ describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
     const { revision: token } = await kv.put({ key: holder, value: 'me' });
     const fence = { holder: { case: 'lock', value: lock }, token } as const;
     const stale = { ...fence, token: token + 1n };
-    const lost = { code: 'FailedPrecondition', reason: 'FENCE_LOST', metadata: { lock, token: String(token + 1n) } };
+    const lost = {
+      code: 'FailedPrecondition',
+      reason: 'FENCE_LOST',
+      metadata: { lock, token: String(token + 1n) },
+    };
 
     await kv.put({ key, value: '1', fence });
     await kv.batchPut({ entries: [{ key, value: '2' }], fence });

@@ -4,6 +4,8 @@ export interface EtcdWatchMetrics {
   readonly watchers: number;
   /** Streams of watches that were opened since its start. */
   readonly streams: number;
+  /** Those of them that have not ended. */
+  readonly openStreams: number;
 }
 
 const ANSWER_TIMEOUT_MS = 5_000;
@@ -13,9 +15,13 @@ export async function etcdWatchMetrics(endpoint: string): Promise<EtcdWatchMetri
   const response = await fetch(`${endpoint}/metrics`, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
   const text = await response.text();
   const read = (metric: RegExp) => Number(metric.exec(text)?.[1] ?? 0);
+  const streams = read(/^grpc_server_started_total\{.*grpc_method="Watch".*\} (\d+)$/m);
+  const handled = text.matchAll(/^grpc_server_handled_total\{.*grpc_method="Watch".*\} (\d+)$/gm);
+  const ended = [...handled].reduce((sum, [, count]) => sum + Number(count), 0);
   return {
     watchers: read(/^etcd_debugging_mvcc_watcher_total (\d+)$/m),
-    streams: read(/^grpc_server_started_total\{.*grpc_method="Watch".*\} (\d+)$/m),
+    streams,
+    openStreams: streams - ended,
   };
 }
 

@@ -88,23 +88,32 @@ export function startSequenceWriter(
   };
 }
 
+/** What a history is made of. */
+export interface HistoryOptions extends Pick<SequenceWriterOptions, 'prefix' | 'keys'> {
+  /** The least length of a value. @default 0 */
+  readonly valueBytes?: number;
+  /** How many writes are under way at a time. @default 20 */
+  readonly lanes?: number;
+}
+
 /** Writes so many revisions of one key each, as fast as it goes. Returns the newest. */
 export async function writeHistory(
   store: KeyValueStore,
-  { prefix, keys = 20 }: SequenceWriterOptions,
+  { prefix, keys = 20, valueBytes = 0, lanes = 20 }: HistoryOptions,
   revisions: number,
 ): Promise<bigint> {
-  const LANES = 20;
   let newest = 0n;
   let next = 0;
   async function lane(): Promise<void> {
     while (next < revisions) {
       const i = next++;
-      const revision = await writeAll(store, [put(`${prefix}${i % keys}`, String(i))]);
+      const revision = await writeAll(store, [
+        put(`${prefix}${i % keys}`, String(i).padEnd(valueBytes, '.')),
+      ]);
       if (revision > newest) newest = revision;
     }
   }
-  await Promise.all(Array.from({ length: LANES }, lane));
+  await Promise.all(Array.from({ length: lanes }, lane));
   return newest;
 }
 

@@ -88,7 +88,8 @@ export class WatchRecorder {
     switch (kind) {
       case Kind.SNAPSHOT:
         this.#snapshot ??= new Map();
-        for (const kv of message.kvs) this.#snapshot.set(kv.key, kv);
+        for (const { key, version, modRevision } of message.kvs)
+          this.#snapshot.set(key, { version, modRevision });
         return;
       case Kind.SYNCED:
         this.#state = this.#snapshot ?? new Map();
@@ -179,10 +180,11 @@ export async function startRecording(
     { signal: controller.signal },
   );
   const followed = recorder.follow(stream);
-  await eventually(() => {
-    if (recorder.end !== undefined) throw recorder.end.error;
+  const first = eventually(() => {
     if (recorder.messageCount === before) throw new Error('a watch has no first message');
   }, REACH_TIMEOUT_MS);
+  await Promise.race([first, followed]);
+  if (recorder.end !== undefined) throw recorder.end.error;
   return {
     recorder,
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,57 @@
+import type { Finding, Row } from '../row.ts';
+import { CONCORD, ETCD, measureWatched, type Watched } from '../watched.ts';
+
+const SHAPE = { connections: 10, onEach: 100 } as const;
+
+/** Puts that are sent at once; the next come when every subscriber has got these. */
+const BURST_PUTS = Number(process.env['BURST'] ?? 100);
+
+interface FanOut {
+  readonly perSecond: number;
+  readonly etcdWatches: number;
+}
+
+/** Deliveries of writes to many subscribers. */
+export const fanOut: Row = {
+  name: 'fan-out',
+  describes: `deliveries to 1,000 subscribers of one prefix, 10 connections × 100 streams, ${BURST_PUTS} Puts at a time, against etcd's own Watch`,
+  async measure(bench) {
+    const row = { name: 'fan-out', prefix: '/bench/fan-out/', shape: SHAPE };
+    const results = await measureWatched(bench, row, deliverBursts);
+    const rates = (name: string) => results(name).map(({ perSecond }) => perSecond);
+    const watches = (name: string) => results(name).map(({ etcdWatches }) => etcdWatches);
+    const findings: readonly Finding[] = [
+      {
+        measure: 'deliveries to 1,000 subscribers',
+        unit: 'per second',
+        concord: rates(CONCORD),
+        peer: { name: 'etcd itself', values: rates(ETCD) },
+        compares: 'ratio',
+        target: { kind: 'at-least', bar: 0.8, nextBar: 2 },
+      },
+      {
+        measure: 'watches in etcd for them',
+        unit: 'watches',
+        concord: watches(CONCORD),
+        peer: { name: 'etcd itself', values: watches(ETCD) },
+        compares: 'itself',
+        target: { kind: 'at-most', bar: 1 },
+      },
+    ];
+    return findings;
+  },
+};
+
+/** From the first Put of a burst to its last event at the last subscriber. */
+async function deliverBursts(watched: Watched, seconds: number): Promise<FanOut> {
+  const { subscribers, writer, etcdWatches } = watched;
+  let deliveries = 0;
+  let totalMs = 0;
+  while (totalMs < seconds * 1_000) {
+    const startedAtMs = performance.now();
+    const [lastAtMs] = await Promise.all([subscribers.receive(BURST_PUTS), writer.write(BURST_PUTS)]);
+    totalMs += lastAtMs - startedAtMs;
+    deliveries += BURST_PUTS * subscribers.count;
+  }
+  return { perSecond: (deliveries / totalMs) * 1_000, etcdWatches };
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openEtcd } from '../../../src/etcd/open-etcd.ts';
+import { eventually } from '../../support/eventually.ts';
+import { openKvClient } from '../../support/kv-client.ts';
+import { startEtcd } from '../../support/start-etcd.ts';
+import { startGateway } from '../../support/start-gateway.ts';
+import type { TestEtcd } from '../../support/test-etcd.ts';
+import { etcdWatchMetrics } from './etcd-watch-metrics.ts';
+import { startSequenceWriter } from './sequence-writer.ts';
+import { startFaultyGateway } from './start-faulty-gateway.ts';
+import { startRecording, stateAt } from './watch-recorder.ts';
+
+const prefixOf = () => `test/${randomUUID()}/`;
+
+describe('a watch of one etcd that says nothing more', () => {
+  let etcd: TestEtcd;
+
+  beforeAll(async () => {
+    etcd = await startEtcd();
+  });
+
+  afterAll(async () => {
+    await etcd?.stop();
+  });
+
+  it.each([
+    ['to the gateway', ['toClient']],
+    ['both ways', ['toClient', 'toServer']],
+  ] as const)('goes on over a new connection when the old one is stalled %s', async (_, directions) => {
+    await using faulty = await startFaultyGateway(etcd);
+    const { kv, proxy, direct } = faulty;
+    const prefix = prefixOf();
+    await using recording = await startRecording(kv, { prefix });
+    const { recorder } = recording;
+    await using writer = startSequenceWriter(direct.store, { prefix, pauseMs: 5 });
+    await eventually(() => expect(recorder.eventCount).toBeGreaterThan(50));
+    const { connections } = proxy;
+    const { streams } = await etcdWatchMetrics(etcd.endpoint);
+    proxy.stall(directions, 'open');
+    const stalledAt = writer.revision;
+    // The connection is given up after 15 s without an answer to its ping; the stream on it earlier.
+    await recorder.reaches(stalledAt + 1n);
+    await recorder.reaches(await writer.finish());
+    expect(recorder.faults).toEqual([]);
+    expect(recorder.resyncs).toEqual([]);
+    expect(recorder.state).toEqual(await stateAt(direct.store, prefix));
+    expect(proxy.connections - connections).toBeLessThan(4);
+    expect((await etcdWatchMetrics(etcd.endpoint)).streams - streams).toBeLessThan(8);
+  });
+
+  it('goes on when the etcd was paused, and keeps its subscriber informed meanwhile', async () => {
+    await using direct = openEtcd({ endpoints: [etcd.endpoint] });
+    await using gateway = await startGateway([etcd.endpoint]);
+    const prefix = prefixOf();
+    await using recording = await startRecording(openKvClient(gateway.url), { prefix });
+    const { recorder } = recording;
+    await using writer = startSequenceWriter(direct.store, { prefix, pauseMs: 5 });
+    await eventually(() => expect(recorder.eventCount).toBeGreaterThan(50));
+    const { streams } = await etcdWatchMetrics(etcd.endpoint);
+    etcd.pause();
+    const { messageCount } = recorder;
+    try {
+      await delay(7_000);
+    } finally {
+      etcd.resume();
+    }
+    expect(recorder.messageCount - messageCount).toBeGreaterThan(15);
+    await recorder.reaches(await writer.finish());
+    expect(recorder.faults).toEqual([]);
+    expect(recorder.resyncs).toEqual([]);
+    expect(recorder.state).toEqual(await stateAt(direct.store, prefix));
+    expect((await etcdWatchMetrics(etcd.endpoint)).streams - streams).toBeLessThan(5);
+  });
+
+  it('goes on when the etcd was killed and started again', async () => {
+    await using direct = openEtcd({ endpoints: [etcd.endpoint] });
+    await using gateway = await startGateway([etcd.endpoint]);
+    const prefix = prefixOf();
+    await using recording = await startRecording(openKvClient(gateway.url), { prefix });
+    const { recorder } = recording;
+    await using writer = startSequenceWriter(direct.store, { prefix, pauseMs: 1 });
+    for (let i = 0; i < 2; i++) {
+      const { eventCount } = recorder;
+      await eventually(() => expect(recorder.eventCount).toBeGreaterThan(eventCount + 50));
+      await etcd.kill();
+      await delay(300);
+      await etcd.restart();
+    }
+    await recorder.reaches(await writer.finish());
+    expect(writer.unconfirmed).toBeGreaterThan(0);
+    expect(recorder.faults).toEqual([]);
+    expect(recorder.resyncs).toEqual([]);
+    expect(recorder.state).toEqual(await stateAt(direct.store, prefix));
+  });
+});

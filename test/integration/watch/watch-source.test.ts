@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { prefixRange } from '../../../src/domain/key-range.ts';
+import type { Upstream, WatchSink } from '../../../src/domain/store.ts';
+import { openEtcd } from '../../../src/etcd/open-etcd.ts';
+import { eventually } from '../../support/eventually.ts';
+import { startFaultProxy } from '../../support/fault-proxy.ts';
+import { startEtcd } from '../../support/start-etcd.ts';
+import { compact, etcdWatchMetrics } from './etcd-watch-metrics.ts';
+import { headerAt, putAt, type ScriptedStream, startScriptedEtcd } from './scripted-etcd.ts';
+import { writeHistory } from './sequence-writer.ts';
+
+const rangeOf = (prefix: string) => prefixRange(new TextEncoder().encode(prefix));
+
+/** What a watch was told, in words. */
+function createSink(): WatchSink & { readonly told: readonly string[] } {
+  const told: string[] = [];
+  return {
+    told,
+    events: (revision) => void told.push(`events ${revision}`),
+    progress: (revision) => void told.push(`progress ${revision}`),
+    compacted: () => void told.push('compacted'),
+    failed: ({ reason }) => void told.push(`failed ${reason}`),
+  };
+}
+
+describe('a watch on a stream of etcd', () => {
+  it('does not take a notice of progress for its own that was asked for before it was created', async () => {
+    const created: string[] = [];
+    let stream: ScriptedStream | undefined;
+    await using etcd = await startScriptedEtcd((call, { create_request, progress_request }) => {
+      stream = call;
+      // No sign of life, but that a watch was asked for: the answer is under way meanwhile.
+      if (progress_request) return void (created.length === 1 && created.push('progress'));
+      if (!create_request) return;
+      const watch_id = String(created.filter((name) => name !== 'progress').length);
+      created.push(String(create_request.key));
+      call.write({ header: headerAt(10), watch_id, created: true });
+      if (created.length < 3) return;
+      call.write({ header: headerAt(10), watch_id: '-1' });
+      call.write({ header: headerAt(10), watch_id, events: [putAt(7, 'b'), putAt(9, 'b')] });
+    });
+    await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
+    const [first, second] = [createSink(), createSink()];
+    adapter.watches.open({ range: rangeOf('a'), fromRevision: 11n }, first);
+    await eventually(() => expect(created).toEqual(['a', 'progress']));
+    adapter.watches.open({ range: rangeOf('b'), fromRevision: 6n }, second);
+    await eventually(() => expect(second.told).toContain('events 9'));
+    expect(second.told).toEqual(['events 7', 'events 9']);
+    // The next one was asked for later, and counts although nothing was written meanwhile.
+    stream?.write({ header: headerAt(10), watch_id: '-1' });
+    await eventually(() => expect(second.told).toContain('progress 10'));
+    expect(first.told).toEqual([]);
+  });
+
+  it('keeps no stream, and no connection busy, when its only watch is over', async () => {
+    await using etcd = await startEtcd();
+    await using direct = openEtcd({ endpoints: [etcd.endpoint] });
+    await using proxy = await startFaultProxy(etcd.port);
+    await using adapter = openEtcd({ endpoints: [proxy.endpoint] });
+    const { store, watches } = adapter;
+    const revision = await writeHistory(direct.store, { prefix: 'a/' }, 5);
+    await compact(etcd.endpoint, revision);
+    for (const isPausable of [false, true]) {
+      const sink = createSink();
+      watches.open({ range: rangeOf('a/'), fromRevision: 2n, isPausable }, sink);
+      await eventually(() => expect(sink.told).toEqual(['compacted']));
+    }
+    await eventually(async () => expect((await etcdWatchMetrics(etcd.endpoint)).openStreams).toBe(0), 3_000);
+    // A watch on the stream that is left takes its place.
+    const sink = createSink();
+    using _ = closing(watches.open({ range: rangeOf('a/'), fromRevision: revision + 1n }, sink));
+    const next = await writeHistory(store, { prefix: 'a/' }, 1);
+    await eventually(() => expect(sink.told).toContain(`events ${next}`));
+  });
+
+  it('stays on its stream when a stall is over', async () => {
+    await using etcd = await startEtcd();
+    await using direct = openEtcd({ endpoints: [etcd.endpoint] });
+    await using proxy = await startFaultProxy(etcd.port);
+    await using adapter = openEtcd({ endpoints: [proxy.endpoint] });
+    const sink = createSink();
+    using _ = closing(adapter.watches.open({ range: rangeOf('a/'), fromRevision: 2n }, sink));
+    const first = await writeHistory(direct.store, { prefix: 'a/' }, 1);
+    await eventually(() => expect(sink.told).toContain(`events ${first}`));
+    proxy.stall(['toClient', 'toServer']);
+    await delay(7_000);
+    proxy.unstall();
+    const second = await writeHistory(direct.store, { prefix: 'a/' }, 1);
+    await eventually(() => expect(sink.told).toContain(`events ${second}`), 20_000);
+    const { streams } = await etcdWatchMetrics(etcd.endpoint);
+    await delay(6_000);
+    expect((await etcdWatchMetrics(etcd.endpoint)).streams).toBe(streams);
+  });
+
+  it('asks now and then, not all the time, for a stream that etcd refuses it', async () => {
+    await using etcd = await startScriptedEtcd((call, { create_request }) => {
+      if (!create_request) return;
+      const cancel_reason = 'etcdserver: invalid auth token';
+      call.write({ header: headerAt(5), watch_id: '-1', created: true, canceled: true, cancel_reason });
+    });
+    await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
+    using _ = closing(adapter.watches.open({ range: rangeOf('a'), fromRevision: 2n }, createSink()));
+    await eventually(() => expect(etcd.streams).toBeGreaterThan(3));
+    const before = etcd.streams;
+    await delay(2_000);
+    expect(etcd.streams - before).toBeLessThan(5);
+  });
+
+  it('takes a revision of very many keys in one message', async () => {
+    const events = Array.from({ length: 200_000 }, () => putAt(7, 'a'));
+    await using etcd = await startScriptedEtcd((call, { create_request }) => {
+      if (!create_request) return;
+      call.write({ header: headerAt(10), watch_id: '0', created: true });
+      call.write({ header: headerAt(10), watch_id: '0', events });
+    });
+    await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
+    const sink = createSink();
+    using _ = closing(adapter.watches.open({ range: rangeOf('a'), fromRevision: 2n }, sink));
+    await eventually(() => expect(sink.told).toEqual(['events 7']));
+  });
+});
+
+function closing(upstream: Upstream): Disposable {
+  return { [Symbol.dispose]: () => upstream.close() };
+}

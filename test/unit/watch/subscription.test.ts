@@ -1,0 +1,118 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { HubUnderTest, PULL_MS, span, told } from './hub-under-test.ts';
+import { settled } from './settled.ts';
+
+describe('Subscription', () => {
+  it('says that nothing came, and how far that is true', async () => {
+    const test = new HubUnderTest();
+    const reader = test.read({ range: span('a', 'b') });
+    await settled();
+    test.store.put('x', 'x');
+    test.source.tellAll();
+    test.clock.advance(PULL_MS - 1);
+    await settled();
+    expect(reader.deliveries).toEqual([]);
+    test.clock.advance(1);
+    await settled();
+    expect(told(reader.deliveries)).toEqual(['idle 2']);
+  });
+
+  it('is woken by what its view shows alone', async () => {
+    const test = new HubUnderTest();
+    const reader = test.read({ changes: 'deletes' });
+    test.store.put('a', 'x');
+    await test.tellAll();
+    expect(reader.subscription.isWaiting).toBe(true);
+    expect(reader.subscription.nextRevision).toBe(3n);
+    test.store.delete('a');
+    await test.tellAll();
+    expect(told(reader.deliveries)).toEqual(['events 3 deleted a']);
+  });
+
+  it('is not told what its channel reads before its position', async () => {
+    const test = new HubUnderTest({ nearRevisions: 10n });
+    test.store.put('a', 'x');
+    test.store.put('a', 'y');
+    const early = test.read({ from: 2n });
+    const late = test.read({ from: 3n });
+    const ahead = test.read({ from: 4n });
+    await settled();
+    expect(test.source.openedCount).toBe(1);
+    for (let i = 0; i < 2; i++) test.source.watches[0]?.tell(1);
+    await test.tellAll();
+    test.store.put('a', 'z');
+    await test.tellAll();
+    expect([early, late, ahead].map(({ deliveries }) => deliveries.length)).toEqual([3, 2, 1]);
+    expect(told(ahead.deliveries)).toEqual(['events 4 updated a']);
+  });
+
+  it('says nothing of revisions that its channel has not come to', async () => {
+    const test = new HubUnderTest();
+    test.read();
+    await settled();
+    for (let i = 0; i < 3; i++) test.store.put('a', 'x');
+    const ahead = test.read();
+    await settled();
+    test.clock.advance(PULL_MS);
+    await settled();
+    expect(told(ahead.deliveries)).toEqual(['idle 4']);
+    await test.tellAll();
+    test.store.put('a', 'x');
+    await test.tellAll();
+    expect(told(ahead.deliveries)).toEqual(['idle 4', 'events 5 updated a']);
+  });
+
+  it('ends when it is closed while it waits', async () => {
+    const test = new HubUnderTest();
+    const reader = test.read();
+    await settled();
+    reader.subscription.close();
+    reader.subscription.close();
+    await settled();
+    expect(reader.end).toMatchObject({ reason: 'CALL_CANCELED' });
+    await expect(test.pull(reader.subscription)).rejects.toMatchObject({ reason: 'CALL_CANCELED' });
+    test.expectNothingLeft();
+  });
+
+  it('ends with the reason of its signal, before it waits and while it does', async () => {
+    const test = new HubUnderTest();
+    using subscription = test.subscribe();
+    const controller = new AbortController();
+    const waiting = subscription.pull(PULL_MS, controller);
+    await settled();
+    controller.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await expect(subscription.pull(PULL_MS, controller)).rejects.toThrow('enough');
+    expect(test.clock.pendingTimers).toBe(0);
+  });
+
+  it('leaves neither timers nor listeners from one pull to the next', async () => {
+    const test = new HubUnderTest();
+    using subscription = test.subscribe();
+    const controller = new AbortController();
+    for (let i = 0; i < 3; i++) {
+      const waiting = subscription.pull(PULL_MS, controller);
+      await settled();
+      test.store.put('a', 'x');
+      await test.tellAll();
+      await waiting;
+    }
+    expect(test.clock.pendingTimers).toBe(0);
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+
+  it('loses nothing that comes between its waking and its reading', async () => {
+    const test = new HubUnderTest();
+    const reader = test.read();
+    await settled();
+    test.store.put('a', 'x');
+    test.store.put('b', 'x');
+    // The time is up, and two changes come in the same turn.
+    test.clock.advance(PULL_MS);
+    test.source.watches[0]?.tell(1);
+    test.source.watches[0]?.tell(1);
+    await settled();
+    expect(told(reader.deliveries)).toEqual(['events 2 created a', 'events 3 created b']);
+  });
+});
