@@ -74,7 +74,11 @@ const WRONG_IN_ENVIRONMENT: readonly (readonly [string, Readonly<Record<string, 
     { ETCD_ENDPOINTS: 'https://127.0.0.1:1', ETCD_CA: NO_PEM },
     'ETCD_CA',
   ],
-  ['certificates for an etcd without TLS', { ETCD_ENDPOINTS: 'http://127.0.0.1:1', ETCD_CA: CA }, 'ETCD_CA'],
+  [
+    'certificates for an etcd without TLS',
+    { ETCD_ENDPOINTS: 'http://a:1', ETCD_CA: CA },
+    'ETCD_ENDPOINTS is http://a:1; expected https://host:port, since ETCD_CA is set',
+  ],
 ];
 
 const WRONG_AS_FLAG: readonly (readonly [string, string])[] = [

@@ -11,11 +11,19 @@ export async function startGrpcProxy(
   { cwd, signal }: { readonly cwd: string; readonly signal: AbortSignal },
 ): Promise<AsyncDisposable & { readonly port: number }> {
   const port = await findFreePort('127.0.0.1');
+  const address = `127.0.0.1:${port}`;
   await using started = new AsyncDisposableStack();
   const child = started.use(
     startChildProcess({
       command: binary,
-      args: ['grpc-proxy', 'start', `--endpoints=${etcdEndpoint}`, `--listen-addr=127.0.0.1:${port}`],
+      args: [
+        'grpc-proxy',
+        'start',
+        `--endpoints=${etcdEndpoint}`,
+        `--listen-addr=${address}`,
+        // From 3.5 on the proxy is a client of itself there, before it serves.
+        `--advertise-client-url=${address}`,
+      ],
       cwd,
     }),
   );

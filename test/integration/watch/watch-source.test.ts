@@ -2,13 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { prefixRange } from '../../../src/domain/key-range.ts';
 import type { Upstream, WatchSink } from '../../../src/domain/store.ts';
+import { createAuthenticator } from '../../../src/etcd/authenticator.ts';
+import { Cluster, DEFAULT_CLUSTER_TIMES } from '../../../src/etcd/cluster.ts';
+import { Member } from '../../../src/etcd/member.ts';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
+import { createWatchSource } from '../../../src/etcd/watch/watch-source.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import { compact, etcdWatchMetrics } from './etcd-watch-metrics.ts';
 import { headerAt, putAt, type ScriptedStream, startScriptedEtcd } from './scripted-etcd.ts';
 import { writeHistory } from './sequence-writer.ts';
+
+/** So that what takes seconds takes a part of one. */
+const QUICK = { heartbeatMs: 100, silenceMs: 500 };
 
 const rangeOf = (prefix: string) => prefixRange(new TextEncoder().encode(prefix));
 
@@ -78,18 +85,18 @@ describe('a watch on a stream of etcd', () => {
     await using etcd = await startEtcd();
     await using direct = openEtcd({ endpoints: [etcd.endpoint] });
     await using proxy = await startFaultProxy(etcd.port);
-    await using adapter = openEtcd({ endpoints: [proxy.endpoint] });
+    await using source = openQuickSource(proxy.endpoint);
     const sink = createSink();
-    using _ = closing(adapter.watches.open({ range: rangeOf('a/'), fromRevision: 2n }, sink));
+    source.watches.open({ range: rangeOf('a/'), fromRevision: 2n }, sink);
     const first = await writeHistory(direct.store, { prefix: 'a/' }, 1);
     await eventually(() => expect(sink.told).toContain(`events ${first}`));
     proxy.stall(['toClient', 'toServer']);
-    await delay(7_000);
+    await delay(3 * QUICK.silenceMs);
     proxy.unstall();
     const second = await writeHistory(direct.store, { prefix: 'a/' }, 1);
-    await eventually(() => expect(sink.told).toContain(`events ${second}`), 20_000);
+    await eventually(() => expect(sink.told).toContain(`events ${second}`));
     const { streams } = await etcdWatchMetrics(etcd.endpoint);
-    await delay(6_000);
+    await delay(6 * QUICK.silenceMs);
     expect((await etcdWatchMetrics(etcd.endpoint)).streams).toBe(streams);
   });
 
@@ -120,6 +127,19 @@ describe('a watch on a stream of etcd', () => {
     await eventually(() => expect(sink.told).toEqual(['events 7']));
   });
 });
+
+function openQuickSource(endpoint: string) {
+  const times = { ...DEFAULT_CLUSTER_TIMES, attemptTimeoutMs: 200 };
+  const cluster = new Cluster([new Member(endpoint, undefined)], createAuthenticator(undefined), times);
+  const watches = createWatchSource(cluster, QUICK);
+  return {
+    watches,
+    async [Symbol.asyncDispose]() {
+      watches.close();
+      cluster.close();
+    },
+  };
+}
 
 function closing(upstream: Upstream): Disposable {
   return { [Symbol.dispose]: () => upstream.close() };
