@@ -37,6 +37,7 @@ async function run({ settings }: Extract<Invocation, { kind: 'run' }>): Promise<
   const format = settings.logFormat ?? (process.stderr.isTTY ? 'text' : 'json');
   const log = createLogger(settings.logLevel, format, process.stderr);
   const stop = stopSignal(log);
+  logWarnings(log);
   try {
     await using app = await createApp(settings, log, { signal: stop });
     process.stdout.write(await banner(app));
@@ -50,6 +51,12 @@ async function run({ settings }: Extract<Invocation, { kind: 'run' }>): Promise<
   }
   log.info({}, 'stopped');
   return 0;
+}
+
+/** What Node.js warns of goes to the log, in its format. */
+function logWarnings(log: Logger): void {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => log.warn({ name, cause: message }, 'Node.js warns'));
 }
 
 /** Aborts at the first SIGTERM or SIGINT; the second ends the process at once. */

@@ -36,6 +36,8 @@ const FETCH_TIMEOUT_MS = 2_000;
 export function createAuthenticator(user: EtcdUser | undefined): Authenticator {
   const anonymous = credentials({});
   let current: Promise<Token> | undefined;
+  /** The metadata of the token in `current`, once it is there. */
+  let held: Metadata | undefined;
 
   async function fetch(user: EtcdUser, members: readonly Member[], deadline: number): Promise<Token> {
     let failed: Extract<Token, { kind: 'failed' }> | undefined;
@@ -51,7 +53,9 @@ export function createAuthenticator(user: EtcdUser | undefined): Authenticator {
         },
       );
       if (answer.kind === 'ok') {
-        return credentials({ token: answer.value.token });
+        const fetched = credentials({ token: answer.value.token });
+        held = fetched.metadata;
+        return fetched;
       }
       failed = answer;
     }
@@ -66,10 +70,9 @@ export function createAuthenticator(user: EtcdUser | undefined): Authenticator {
       return current;
     },
     discard(metadata) {
-      const held = current;
-      void held?.then((token) => {
-        if (token.kind === 'ok' && token.metadata === metadata && current === held) current = undefined;
-      });
+      if (metadata !== held) return;
+      held = undefined;
+      current = undefined;
     },
   };
 }

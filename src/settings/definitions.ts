@@ -2,10 +2,10 @@
 // all come from here.
 
 import {
+  certificate,
   choice,
   duration,
   endpoint,
-  file,
   flag,
   integer,
   keyPrefix,
@@ -13,6 +13,7 @@ import {
   listenAddress,
   origin,
   path,
+  privateKey,
   type SettingType,
   text,
 } from './setting-types.ts';
@@ -70,21 +71,21 @@ export const DEFINITIONS = {
   }),
   etcdCa: define({
     env: 'ETCD_CA',
-    type: file,
+    type: certificate,
     default: undefined,
     description: "The certificates (PEM) that etcd's own must be signed with.",
     unset: 'those of Node.js',
   }),
   etcdCert: define({
     env: 'ETCD_CERT',
-    type: file,
+    type: certificate,
     default: undefined,
     description: 'The certificate (PEM) to show to etcd. Needs ETCD_KEY and ETCD_CA.',
     unset: 'none',
   }),
   etcdKey: define({
     env: 'ETCD_KEY',
-    type: file,
+    type: privateKey,
     default: undefined,
     description: 'The private key (PEM) of that certificate.',
     unset: 'none',
@@ -134,7 +135,7 @@ export const DEFINITIONS = {
   }),
   tlsCert: define({
     env: 'CONCORD_TLS_CERT',
-    type: file,
+    type: certificate,
     default: undefined,
     description:
       'The certificate (PEM) to serve with. Needs CONCORD_TLS_KEY; every listener then speaks TLS only.',
@@ -142,7 +143,7 @@ export const DEFINITIONS = {
   }),
   tlsKey: define({
     env: 'CONCORD_TLS_KEY',
-    type: file,
+    type: privateKey,
     default: undefined,
     description: 'The private key (PEM) of that certificate.',
     unset: 'no TLS',

@@ -1,6 +1,7 @@
 // One schema for every setting: parsing, defaults and documentation. The only reader of the environment.
 // Reads settings from flags and the environment; a flag wins.
 
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { DEFINITIONS, type Definition, flagName, type Settings } from './definitions.ts';
 
@@ -74,6 +75,8 @@ function checkTogether(settings: Settings): void {
   need('etcdCert', 'etcdCa');
   need('etcdUsername', 'etcdPassword');
   need('etcdPassword', 'etcdUsername');
+  needKeyOf('tlsKey', 'tlsCert');
+  needKeyOf('etcdKey', 'etcdCert');
   for (const name of ['etcdCa', 'etcdCert', 'etcdKey'] as const) {
     if (settings[name] !== undefined && !settings.etcdEndpoints?.some((each) => each.startsWith('https:'))) {
       throw new SettingError(
@@ -85,6 +88,15 @@ function checkTogether(settings: Settings): void {
   if (schemes.size > 1) {
     throw new SettingError(
       `ETCD_ENDPOINTS is ${settings.etcdEndpoints?.join()}; expected all http or all https`,
+    );
+  }
+
+  function needKeyOf(key: 'tlsKey' | 'etcdKey', cert: 'tlsCert' | 'etcdCert'): void {
+    const [keyPem, certPem] = [settings[key], settings[cert]];
+    if (keyPem === undefined || certPem === undefined) return;
+    if (new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem))) return;
+    throw new SettingError(
+      `${DEFINITIONS[key].env} is the key of another certificate; expected the one of ${DEFINITIONS[cert].env}`,
     );
   }
 

@@ -1,5 +1,6 @@
 // The kinds of setting: each reads a text, and says in words what it expects.
 
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
@@ -77,6 +78,24 @@ export const file: SettingType<Buffer> = {
   }),
   expects: 'the path of a readable file',
 };
+
+/** A file with certificates in PEM; the first is the one that counts. */
+export const certificate = pem('PEM certificates', (contents) => new X509Certificate(contents));
+
+/** A file with a private key in PEM. */
+export const privateKey = pem('a private key in PEM', createPrivateKey);
+
+function pem(what: string, parse: (contents: Buffer) => unknown): SettingType<Buffer> {
+  const schema = file.schema.refine((contents) => {
+    try {
+      parse(contents);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  return { schema, expects: `${file.expects} with ${what}` };
+}
 
 /** The beginning of keys: no slash at its end. */
 export const keyPrefix: SettingType<string> = {

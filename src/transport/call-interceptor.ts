@@ -1,5 +1,5 @@
 import type { HandlerContext, Interceptor } from '@connectrpc/connect';
-import { reasonError, reasonOf, toConnectError } from '../rpc/checks/errors.ts';
+import { reasonOf, toConnectError } from '../rpc/checks/errors.ts';
 import { type RpcCall, rpcCallKey } from './rpc-call.ts';
 
 /** What a handler throws, or is taken to have thrown, when it is told to stop and has nothing better to say. */
@@ -52,9 +52,5 @@ export function noteFailure(call: RpcCall, error: unknown): unknown {
   const { stopReason } = call;
   if (stopReason === undefined) return call.fail(error);
   const said = toConnectError(error, call.context.requestId);
-  return call.fail(EMPTY_REASONS.has(reasonOf(said)) ? stopped(stopReason.rawMessage, error) : said);
-}
-
-function stopped(message: string, cause: unknown): unknown {
-  return reasonError('SHUTTING_DOWN', message, {}, cause);
+  return call.fail(EMPTY_REASONS.has(reasonOf(said)) ? stopReason : said);
 }

@@ -39,6 +39,8 @@ export interface ListenerOptions {
   /** Connections over this number are dropped as they come; `onDrop` is told. */
   readonly maxSockets: number;
   readonly onDrop: () => void;
+  /** Is told of each connection, before it is known what it speaks. */
+  readonly onAccept: () => void;
   /** Is handed a connection, with all of its bytes, once it is known what it speaks. */
   readonly onConnection: (socket: Socket, version: HttpVersion) => void;
   readonly log: Log;
@@ -56,6 +58,7 @@ export async function openListener(address: ListenAddress, options: ListenerOpti
     tls === undefined ? createCleartext(options, undecided) : createEncrypted(tls, options, undecided);
   server.maxConnections = options.maxSockets;
   server.on('drop', options.onDrop);
+  server.on('connection', options.onAccept);
   await listen(server, address);
   server.on('error', (error) => log.error({ error, ...address }, 'a connection could not be accepted'));
   const bound = server.address();

@@ -1,3 +1,4 @@
+import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import { reasonError } from '../rpc/checks/errors.ts';
 import type { RpcCall } from './rpc-call.ts';
 
@@ -49,12 +50,21 @@ export class OpenCalls {
     for (const call of this.#calls) if (call.isStream) call.stop(reason);
   }
 
-  /** Ends every call with UNAVAILABLE `SHUTTING_DOWN`. */
+  /** Ends every call with UNAVAILABLE: one that may have written with `OUTCOME_UNKNOWN`, all others with `SHUTTING_DOWN`. */
   stopAll(): void {
     this.stopStreams();
-    const reason = shuttingDown();
-    for (const call of this.#calls) call.stop(reason);
+    for (const call of this.#calls) call.stop(mayHaveWritten(call) ? outcomeUnknown() : shuttingDown());
   }
+}
+
+function mayHaveWritten({ isStream, context }: RpcCall): boolean {
+  return !isStream && context.method.idempotency !== MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS;
+}
+
+function outcomeUnknown() {
+  const message =
+    'The gateway was shut down before the write was answered; it may or may not have happened. Read first';
+  return reasonError('OUTCOME_UNKNOWN', message);
 }
 
 function shuttingDown() {

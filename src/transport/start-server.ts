@@ -1,7 +1,7 @@
 // Serves HTTP: gRPC, gRPC-Web and Connect, over HTTP/1.1 and HTTP/2, in cleartext or TLS, on one port. What a call means is none of
 // its business; it sees to it that every call gets an answer with a reason, is reported once, and is not lost in a shutdown.
 
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import type { CallObserver } from '../rpc/checks/call-context.ts';
 import { createConnectionLimit } from './connection-limit.ts';
@@ -26,6 +26,8 @@ export type { Listener } from './listener.ts';
 /** How many connections more than allowed are listened to, to tell them that they are too many; the rest is dropped. */
 const REFUSED_AT_ONCE = 256;
 const DRAIN_CHECK_MS = 10;
+/** After so many turns of the event loop without a new connection, none is waiting. */
+const QUIET_TURNS = 5;
 /** How long calls that are cut may take to say so, in milliseconds. */
 const CUT_GRACE_MS = 200;
 
@@ -101,6 +103,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const calls = new OpenCalls(maxStreams);
   const limit = createConnectionLimit(maxConnections, log);
   let draining: Promise<void> | undefined;
+  let isDraining = false;
+  let accepted = 0;
 
   const handler = createRequestHandler({
     rpcs: createRpcs({ ...options, maxRequestBytes, maxResponseBytes }),
@@ -113,7 +117,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     }),
     httpRoutes: options.httpRoutes,
     corsOrigins: options.corsOrigins,
-    policy: { isDraining: () => draining !== undefined, maxRequestBytes },
+    policy: { isDraining: () => isDraining, maxRequestBytes },
     log,
   });
   const http1 = createHttp1Server(handler, log);
@@ -124,6 +128,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     firstBytesTimeoutMs,
     maxSockets: maxConnections + REFUSED_AT_ONCE,
     onDrop: () => limit.noteDropped(),
+    onAccept: () => {
+      accepted += 1;
+    },
     onConnection(socket, version) {
       if (http1.size + http2.size >= maxConnections) limit.refuse(socket, version);
       else (version === 'http1' ? http1 : http2).serve(socket);
@@ -131,8 +138,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     log,
   });
 
+  /** Takes in the connections that were made before: the system hands over one a turn of the event loop, and resets the rest. */
+  async function acceptWaiting(deadlineMs: number): Promise<void> {
+    for (let quietTurns = 0; quietTurns < QUIET_TURNS && performance.now() < deadlineMs; quietTurns++) {
+      const before = accepted;
+      await nextTurn();
+      if (accepted > before) quietTurns = 0;
+    }
+  }
+
   async function drain(): Promise<void> {
     const deadlineMs = performance.now() + drainTimeoutMs;
+    await acceptWaiting(deadlineMs);
+    isDraining = true;
     for (const listener of listeners) listener.close();
     http1.drain();
     http2.drain();

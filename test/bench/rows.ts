@@ -1,4 +1,5 @@
 import type { Row } from './row.ts';
+import { deliveryLatency } from './rows/delivery-latency.ts';
 import { fanOut } from './rows/fan-out.ts';
 import { get } from './rows/get.ts';
 import { getJson } from './rows/get-json.ts';
@@ -6,6 +7,17 @@ import { latency } from './rows/latency.ts';
 import { put } from './rows/put.ts';
 import { putJson } from './rows/put-json.ts';
 import { start } from './rows/start.ts';
+import { subscriberMemory } from './rows/subscriber-memory.ts';
 
 /** Every row, in the order in which they run and are printed. */
-export const ROWS: readonly Row[] = [get, put, getJson, putJson, latency, start, fanOut];
+export const ROWS: readonly Row[] = [
+  get,
+  put,
+  getJson,
+  putJson,
+  latency,
+  start,
+  fanOut,
+  deliveryLatency,
+  subscriberMemory,
+];

@@ -15,6 +15,14 @@ export function median(values: readonly number[]): number {
   return ((lower ?? upper) + upper) / 2;
 }
 
+/** The least of the values that so many percent of them do not exceed. @throws RangeError for no values */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = Float64Array.from(values).sort();
+  const found = sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)];
+  if (found === undefined) throw new RangeError('no values have no percentile');
+  return found;
+}
+
 /** @throws RangeError for no values */
 export function summarize(values: readonly number[]): Summary {
   return { min: Math.min(...values), median: median(values), max: Math.max(...values) };

@@ -29,7 +29,11 @@ const WRONG_IN_ENVIRONMENT: readonly (readonly [string, Readonly<Record<string, 
     { ETCD_ENDPOINTS: 'http://a:1,https://b:2' },
     'ETCD_ENDPOINTS is http://a:1,https://b:2; expected all http or all https',
   ],
-  ['a file', { ETCD_CA: '/no/such' }, 'ETCD_CA is "/no/such"; expected the path of a readable file'],
+  [
+    'a file',
+    { ETCD_CA: '/no/such' },
+    'ETCD_CA is "/no/such"; expected the path of a readable file with PEM certificates',
+  ],
   ['a time', { ETCD_TIMEOUT: '5' }, 'ETCD_TIMEOUT is "5"; expected a time from 100ms to 1m'],
   [
     'a level',
@@ -61,7 +65,7 @@ const WRONG_IN_ENVIRONMENT: readonly (readonly [string, Readonly<Record<string, 
   [
     'a certificate without a key',
     { CONCORD_TLS_CERT: CERTIFICATE },
-    'CONCORD_TLS_KEY is not set; expected the path of a readable file, since CONCORD_TLS_CERT is set',
+    'CONCORD_TLS_KEY is not set; expected the path of a readable file with a private key in PEM, since CONCORD_TLS_CERT is set',
   ],
   ['a certificate that is none', { CONCORD_TLS_CERT: NO_PEM, CONCORD_TLS_KEY: NO_PEM }, 'CONCORD_TLS_CERT'],
   [

@@ -1,5 +1,6 @@
 // Whether calls are served: a linearizable read from etcd works, and the server is not shutting down.
 
+import { DomainError } from '../../domain/errors.ts';
 import { singleKey } from '../../domain/key-range.ts';
 import type { KeyValueStore } from '../../domain/store.ts';
 
@@ -50,6 +51,9 @@ export function startReadiness(store: KeyValueStore, listener: ReadinessListener
       );
       return settle(true, undefined);
     } catch (error) {
+      // Who may not read this key was told so by a store that answers.
+      if (error instanceof DomainError && error.reason === 'STORE_PERMISSION_DENIED')
+        return settle(true, undefined);
       return settle(false, causeOf(error));
     }
   }

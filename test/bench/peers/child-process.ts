@@ -3,6 +3,8 @@ import { createInterface } from 'node:readline';
 
 /** A server that runs as a child of the bench; disposing ends it. */
 export interface ChildProcess extends AsyncDisposable {
+  /** Undefined where it could not be started; then it has failed. */
+  readonly pid: number | undefined;
   /** Rejects when it ends before it is disposed, with the last lines it wrote to stderr. Never resolves. */
   readonly failed: Promise<never>;
   /** The last lines it wrote to stderr, oldest first, at most 20. */
@@ -57,6 +59,7 @@ export function startChildProcess({ command, args, env = {}, cwd }: ChildOptions
   });
 
   return {
+    pid: child.pid,
     failed,
     lastLines: () => [...lines],
     async [Symbol.asyncDispose]() {

@@ -5,6 +5,7 @@ import { startChildProcess } from './child-process.ts';
 
 /** One gateway in a process of its own; disposing drains it. */
 export interface GatewayProcess extends AsyncDisposable {
+  readonly pid: number;
   readonly port: number;
   /** From just before the process was made until `/readyz` answered 200. */
   readonly readyAfterMs: number;
@@ -43,7 +44,8 @@ export async function startGatewayProcess(
   const polling = AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)]);
   await Promise.race([awaitHttpOk(port, '/readyz', { signal: polling }), child.failed]);
   const readyAfterMs = performance.now() - startedAtMs;
+  const { pid, lastLines } = child;
+  if (pid === undefined) throw new Error('a gateway that is ready has no process');
   const running = started.move();
-  const { lastLines } = child;
-  return { port, readyAfterMs, lastLines, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { pid, port, readyAfterMs, lastLines, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

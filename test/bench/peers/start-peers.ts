@@ -4,6 +4,7 @@
 import { findTestEtcd } from '../../support/find-test-etcd.ts';
 import { openTempDir } from '../../support/open-temp-dir.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
+import type { TestEtcd } from '../../support/test-etcd.ts';
 import { type GatewayProcess, startGatewayProcess } from './start-gateway-process.ts';
 import { startGrpcProxy } from './start-grpc-proxy.ts';
 
@@ -13,6 +14,8 @@ export interface Peers extends AsyncDisposable {
   readonly etcd: { readonly endpoint: string; readonly port: number; readonly version: string };
   readonly grpcProxy: { readonly port: number };
   readonly gateway: GatewayProcess;
+  /** Starts one more etcd, like the first. */
+  startAnotherEtcd(): Promise<TestEtcd>;
 }
 
 /** etcd's own timing, since tests use a faster one, and room for the history of a run's writes. */
@@ -35,9 +38,10 @@ export async function startPeers(options: {
   const { binary } = await findTestEtcd(options.etcdBinary);
   await using started = new AsyncDisposableStack();
   const folder = started.use(await openTempDir());
-  const etcd = started.use(await startEtcd({ binary, args: ETCD_ARGS }));
+  const startAnotherEtcd = () => startEtcd({ binary, args: ETCD_ARGS });
+  const etcd = started.use(await startAnotherEtcd());
   const grpcProxy = started.use(await startGrpcProxy(binary, etcd.endpoint, { cwd: folder.path, signal }));
   const gateway = started.use(await startGatewayProcess(etcd.endpoint, { profileDir, signal }));
   const running = started.move();
-  return { etcd, grpcProxy, gateway, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return { etcd, grpcProxy, gateway, startAnotherEtcd, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }

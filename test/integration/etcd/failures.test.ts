@@ -96,7 +96,7 @@ describe('the etcd adapter', () => {
     await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
     const options = { signal: signal() };
     let reason = '';
-    for (let i = 0; i < 50 && reason === ''; i++) {
+    for (let i = 0; i < 500 && reason === ''; i++) {
       reason = await reasonOf(adapter.store.txn(put(`k${i}`, new Uint8Array(100_000)), options));
     }
     expect(reason).toBe('STORE_SPACE_EXCEEDED');

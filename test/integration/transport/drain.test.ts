@@ -133,6 +133,7 @@ describe('a drain', () => {
     client.send('GET /one HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(await client.sees('/one')).not.toMatch(/connection: close/i);
     const drained = toy.server.drain();
+    await eventually(() => expect(openRawSocket(toy.port)).rejects.toThrow());
     client.send('GET /two HTTP/1.1\r\nHost: x\r\n\r\n');
     expect(await client.closed).toMatch(/connection: close.*\/two/is);
     await drained;

@@ -38,6 +38,12 @@ export class ExpectedChanges {
     return this.#store.commitsBetween(after, upTo).flatMap((commit) => this.#of(commit));
   }
 
+  /** Returns, as short texts, those that must be told. */
+  certainBetween(after: bigint, upTo: bigint): readonly string[] {
+    const certain = this.between(after, upTo).filter(({ isSeen }) => isSeen === 'yes');
+    return certain.map(({ revision, kind, key }) => `${revision} ${kind} ${key}`);
+  }
+
   /** Returns the keys of the view as they were. */
   stateAt(revision: bigint): ReadonlyMap<string, KeyValue> {
     return new Map([...this.#store.stateAt(revision)].filter(([key]) => this.isInView(key)));
@@ -80,7 +86,7 @@ export class ExpectedChanges {
     if (changes !== 'all' && (kind === 'put') !== (changes === 'puts')) return undefined;
     const isPreviousCertain = revision - 1n >= this.#store.compactedRevision;
     const isUnchanged =
-      kind === 'put' && previous !== undefined && text(previous.value) === text(event.kv.value);
+      kind === 'put' && previous !== undefined && Buffer.compare(previous.value, event.kv.value) === 0;
     if (changedOnly && isUnchanged && isPreviousCertain) return undefined;
     return {
       key,

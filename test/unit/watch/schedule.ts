@@ -26,7 +26,7 @@ export type Step =
 
 export interface WriteStep {
   readonly key: string;
-  /** undefined: the key is deleted. */
+  /** undefined: the key is deleted; `large`: {@link LARGE_VALUE}. */
   readonly value: string | undefined;
   /** Which lease, if any. */
   readonly lease: number | undefined;
@@ -40,10 +40,15 @@ export interface JoinOptions extends Omit<FollowerOptions, 'start'> {
 
 /** A whole history, and who follows it from the start. */
 export interface Schedule {
+  /** Whether values take so much memory that channels for laggards are paused. */
+  readonly isLarge: boolean;
   readonly followers: readonly JoinOptions[];
   readonly options: WatchHubOptions;
   readonly steps: readonly Step[];
 }
+
+/** Four of them are more than a channel for laggards holds. */
+export const LARGE_VALUE = new Uint8Array(1.2 * 1024 * 1024);
 
 const KEYS = ['a', 'a/1', 'a/2', 'a/b/1', 'b/1', 'b/2', 'c'];
 
@@ -86,19 +91,8 @@ const follower: fc.Arbitrary<JoinOptions> = fc.record({
   isSlow: often,
 });
 
-const write: fc.Arbitrary<WriteStep> = fc.record({
-  key,
-  value: fc.constantFrom('x', 'x', 'y', 'z'.repeat(300), undefined),
-  lease: fc.constantFrom(undefined, undefined, 0, 1),
-});
-
 const at = fc.nat(20);
 
-const commit = fc.record({
-  kind: fc.constant('commit' as const),
-  times: fc.constantFrom(1, 1, 1, 2, 8),
-  writes: fc.uniqueArray(write, { minLength: 1, maxLength: 3, selector: (each) => each.key }),
-});
 const tell = fc.record({
   kind: fc.constant('tell' as const),
   at,
@@ -115,8 +109,7 @@ const allow = fc.record({
 });
 const point = fc.constantFrom<HoldPoint[]>('read', 'answer', 'lease');
 
-const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 30, arbitrary: commit },
+const disturbances: fc.WeightedArbitrary<Step>[] = [
   { weight: 12, arbitrary: settle },
   { weight: 12, arbitrary: tellAll },
   { weight: 12, arbitrary: tell },
@@ -147,16 +140,40 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       ms: fc.constantFrom(0, 0, 0, 500, 2_000, 20_000),
     }),
   },
-);
+];
 
-const options: fc.Arbitrary<WatchHubOptions> = fc.record({
-  historyBytes: fc.constantFrom(600, 2_000, 5_000, 64 * 1024 * 1024),
+const options = fc.record({
   maxIndexedKeys: fc.constantFrom(0, 3, 5, 100),
   nearRevisions: fc.constantFrom(0n, 3n, 1_000n),
 });
 
 /** Histories of up to so many steps. */
-export function schedules(maxSteps: number): fc.Arbitrary<Schedule> {
-  const followers = fc.array(follower, { minLength: 1, maxLength: 5 });
-  return fc.record({ options, followers, steps: fc.array(step, { maxLength: maxSteps, size: 'max' }) });
+export function schedules({
+  maxSteps,
+  isLarge,
+}: {
+  maxSteps: number;
+  isLarge: boolean;
+}): fc.Arbitrary<Schedule> {
+  const values = isLarge ? ['x', 'large', 'large'] : ['x', 'x', 'y', 'z'.repeat(300)];
+  const write = fc.record({
+    key,
+    value: fc.constantFrom(...values, undefined),
+    lease: fc.constantFrom(undefined, undefined, 0, 1),
+  });
+  const commit = fc.record({
+    kind: fc.constant('commit' as const),
+    times: fc.constantFrom(1, 1, 1, 2, 8),
+    writes: fc.uniqueArray(write, { minLength: 1, maxLength: 3, selector: (each) => each.key }),
+  });
+  const sizes = isLarge ? [6_000_000, 64_000_000, 1_000_000_000] : [600, 2_000, 5_000, 64_000_000];
+  const step = fc.oneof({ weight: 30, arbitrary: commit }, ...disturbances);
+  return fc.record({
+    isLarge: fc.constant(isLarge),
+    options: fc
+      .tuple(options, fc.constantFrom(...sizes))
+      .map(([rest, historyBytes]) => ({ ...rest, historyBytes })),
+    followers: fc.array(follower, { minLength: 1, maxLength: 5 }),
+    steps: fc.array(step, { maxLength: maxSteps, size: 'max' }),
+  });
 }

@@ -103,8 +103,8 @@ export class Witness {
       const latest = latestOfEach(expected);
       if (isCertain) compareInOrder(latest, changes, (each, change) => this.#compareLatest(each, change));
     } else {
-      const earlier = expected.filter((change) => change.revision < revision && change.isSeen === 'yes');
-      expect(earlier, `changes before ${revision} that were not told`).toEqual([]);
+      const earlier = this.expected.certainBetween(position, revision - 1n);
+      expect(earlier, `changes after ${position}, before ${revision}, that were not told`).toEqual([]);
       const now = expected.filter((change) => change.revision === revision);
       compareInOrder(now, changes, (each, change) => this.#compareChange(each, change));
     }
@@ -154,7 +154,7 @@ export class Witness {
   #reach(revision: bigint): void {
     const position = this.position ?? 0n;
     expect(revision, 'a checkpoint that does not go back').toBeGreaterThanOrEqual(position);
-    const missing = this.expected.between(position, revision).filter(({ isSeen }) => isSeen === 'yes');
+    const missing = this.expected.certainBetween(position, revision);
     expect(missing, `changes after ${position} up to ${revision} that were not told`).toEqual([]);
     this.position = revision;
   }
@@ -199,8 +199,12 @@ export class Witness {
 
 /** What can be compared of a key: a write of an equal value may have been left out. */
 function shown(kv: KeyValue | undefined, { keysOnly = false, changedOnly = false }: ViewOptions): unknown {
-  const value = keysOnly ? '' : text(kv?.value ?? new Uint8Array());
+  const value = keysOnly || kv === undefined ? '' : shortText(kv.value);
   return changedOnly ? { value } : { value, modRevision: kv?.modRevision, leaseId: kv?.leaseId };
+}
+
+function shortText(value: Uint8Array): string {
+  return value.length > 1_000 ? `${value.length} bytes` : text(value);
 }
 
 /** The last change of each key, in order. */
@@ -227,5 +231,6 @@ function compareInOrder(
       next += 1;
     } else expect(each.isSeen, `${each.key} at ${each.revision} is told`).toBe('maybe');
   }
-  expect(told.slice(next), 'nothing else is told').toEqual([]);
+  const others = told.slice(next).map(({ type, kv }) => `${kv.modRevision} ${type} ${text(kv.key)}`);
+  expect(others, 'nothing else is told').toEqual([]);
 }

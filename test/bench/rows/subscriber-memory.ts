@@ -1,0 +1,54 @@
+import { concordWatch, etcdWatch } from '../calls/watch-calls.ts';
+import { openSubscribers } from '../load/subscribers.ts';
+import type { WatchCall } from '../load/watch-call.ts';
+import { settledMemoryBytes } from '../peers/resident-memory.ts';
+import { startGatewayProcess } from '../peers/start-gateway-process.ts';
+import type { Bench, Row } from '../row.ts';
+
+const SHAPE = { connections: 20, onEach: 500 } as const;
+const WATCHED = { prefix: '/bench/subscriber-memory/', entries: [] } as const;
+
+/** What an idle subscriber costs. Each round has servers of its own, since memory that was used once stays taken. */
+export const subscriberMemory: Row = {
+  name: 'subscriber-memory',
+  describes:
+    "resident memory an idle subscriber takes, of 10,000 on 20 connections × 500 streams, against etcd's own Watch",
+  async measure(bench) {
+    const { peers, rounds, signal } = bench;
+    const concordKb: number[] = [];
+    const etcdKb: number[] = [];
+    for (let round = 1; round <= rounds; round += 1) {
+      bench.progress(`subscriber-memory: round ${round} of ${rounds}, Concord`);
+      {
+        await using gateway = await startGatewayProcess(peers.etcd.endpoint, { signal });
+        concordKb.push(await memoryOfEachKb(bench, gateway, concordWatch(WATCHED)));
+      }
+      bench.progress(`subscriber-memory: round ${round} of ${rounds}, etcd`);
+      {
+        await using etcd = await peers.startAnotherEtcd();
+        etcdKb.push(await memoryOfEachKb(bench, etcd, etcdWatch(WATCHED)));
+      }
+    }
+    return [
+      {
+        measure: 'memory of an idle subscriber, of 10,000',
+        unit: 'KB',
+        concord: concordKb,
+        peer: { name: 'etcd itself', values: etcdKb },
+        compares: 'itself',
+        target: { kind: 'at-most', bar: 12, nextBar: 6 },
+      },
+    ];
+  },
+};
+
+async function memoryOfEachKb(
+  bench: Bench,
+  { pid, port }: { readonly pid: number; readonly port: number },
+  call: WatchCall,
+): Promise<number> {
+  const bytesBefore = await settledMemoryBytes(pid, bench);
+  using subscribers = await openSubscribers(port, call, SHAPE, bench);
+  const bytesAfter = await settledMemoryBytes(pid, bench);
+  return (bytesAfter - bytesBefore) / subscribers.count / 1_000;
+}
