@@ -83,7 +83,7 @@ describe('a drain', () => {
     await expect(fetch(toy.baseUrl)).rejects.toThrow();
   });
 
-  it('cuts what still runs after its time-out, and tells the handlers and the observer why', async () => {
+  it('cuts what still runs after its time-out, and tells of a call that may have written that its outcome is unknown', async () => {
     const reasons: unknown[] = [];
     await using toy = await startToy(
       {
@@ -101,12 +101,12 @@ describe('a drain', () => {
     await eventually(() => expect(toy.server.stats().calls).toBe(2));
     await toy.server.drain();
     for (const call of calls)
-      expect(await failureOf(Promise.reject(await call))).toMatchObject({ reason: 'SHUTTING_DOWN' });
+      expect(await failureOf(Promise.reject(await call))).toMatchObject({ reason: 'OUTCOME_UNKNOWN' });
     expect(reasons).toEqual(Array(2).fill(expect.objectContaining({ code: Code.Unavailable })));
     await eventually(() =>
       expect(toy.seen.map(({ outcomes }) => outcomes.map(({ reason }) => reason))).toEqual([
-        ['SHUTTING_DOWN'],
-        ['SHUTTING_DOWN'],
+        ['OUTCOME_UNKNOWN'],
+        ['OUTCOME_UNKNOWN'],
       ]),
     );
     expect(toy.logged.filter(({ level }) => level === 'warn')).toHaveLength(1);
