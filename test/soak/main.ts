@@ -17,6 +17,8 @@ const PROGRESS_INTERVAL_MS = 5_000;
 /** How long nothing may be told before the run is given up. */
 const SILENCE_MS = 60_000;
 const POLL_MS = 50;
+/** Etcd's own quota of 2 GiB is less than a million events may take. */
+const ROOM_FOR_HISTORY = '--quota-backend-bytes=8589934592';
 
 process.exitCode = await main();
 
@@ -37,89 +39,112 @@ async function main(): Promise<number> {
 
 /** Returns whether every subscriber was told everything, once and in order. */
 async function soak(options: SoakOptions, stopped: AbortSignal): Promise<boolean> {
-  await using etcd = await startEtcd({
-    binary: options.etcdBinary,
-    args: ['--quota-backend-bytes=8589934592'],
-  });
+  const { etcdBinary: binary, groups, faultEveryMs } = options;
+  await using etcd = await startEtcd({ binary, args: [ROOM_FOR_HISTORY] });
   await using proxy = await startFaultProxy(etcd.port);
   await using direct = openEtcd({ endpoints: [etcd.endpoint] });
-  await using gateway = await runConcord({
-    env: { ETCD_ENDPOINTS: proxy.endpoint, CONCORD_LOG_LEVEL: 'error' },
-  });
+  const env = { ETCD_ENDPOINTS: proxy.endpoint, CONCORD_LOG_LEVEL: 'error' };
+  await using gateway = await runConcord({ env });
   tell(`etcd ${etcd.version}, the gateway is process ${gateway.pid}`);
 
   const tally = createTally();
-  const running = new AbortController();
-  const signal = AbortSignal.any([running.signal, stopped]);
-  const clients = Array.from({ length: options.connections }, () => openKvClient(gateway.url));
-  const subscribers = Array.from(
-    { length: options.subscribers },
-    (_, i) => new SoakSubscriber(prefixOfGroup(i % options.groups), tally),
-  );
-  const runs = subscribers.map((subscriber, i) =>
-    subscriber.run(clients[i % clients.length] ?? openKvClient(gateway.url), signal),
-  );
-  const slowest = () =>
-    subscribers.reduce((least, { position }) => (position < least ? position : least), 2n ** 62n);
-  const atRest = createAlarm(tally, stopped);
-  while (slowest() === 0n) await atRest(() => subscribers.filter(({ position }) => position > 0n).length);
+  const alarm = createAlarm(tally, stopped);
+  await using subscribing = startSubscribers(options, gateway.url, tally);
+  const { subscribers } = subscribing;
+  const countThere = () => subscribers.filter(({ position }) => position > 0n).length;
+  while (countThere() < subscribers.length) await alarm.watch(countThere);
   const before = await readProcessMemory(gateway.pid);
-  tell(`${options.subscribers} subscribers are there`);
+  tell(`${subscribers.length} subscribers are there`);
 
   const startedMs = performance.now();
-  const troubleOver = new AbortController();
-  const trouble =
-    options.faultEveryMs === 0 ? 0 : makeTrouble(proxy, options.faultEveryMs, troubleOver.signal);
-  const writer = startSoakWriter(direct.store, options, slowest, signal);
-  // Who waits for its end below hears of its failure.
-  writer.done.catch(() => {});
+  const over = new AbortController();
+  const trouble = faultEveryMs === 0 ? 0 : makeTrouble(proxy, faultEveryMs, over.signal);
+  const slowest = () =>
+    subscribers.reduce((least, { position }) => (position < least ? position : least), 2n ** 62n);
+  const writer = startSoakWriter(direct.store, options, slowest, AbortSignal.any([over.signal, stopped]));
+  const isBehind = ({ position }: SoakSubscriber, i: number) =>
+    position < (writer.written.revisions[i % groups] ?? 0n);
   const progress = setInterval(
     () => tell(describeProgress(writer.written.events, tally)),
     PROGRESS_INTERVAL_MS,
   );
   try {
-    while (writer.written.events < options.events)
-      await Promise.race([writer.done, atRest(() => tally.delivered)]);
-    while (slowest() < writer.written.revision) await atRest(() => tally.delivered + Number(slowest()));
+    while (writer.written.events < options.events) {
+      await Promise.race([writer.failed, alarm.watch(() => tally.delivered)]);
+    }
+    while (subscribers.some(isBehind)) await alarm.watch(() => tally.delivered);
   } finally {
     clearInterval(progress);
-    troubleOver.abort();
+    over.abort();
   }
   const seconds = (performance.now() - startedMs) / 1_000;
   const faults = await trouble;
   const after = await readProcessMemory(gateway.pid);
-  running.abort();
-  await Promise.all(runs);
-  const { versions } = writer.written;
-  for (const [i, subscriber] of subscribers.entries())
-    subscriber.settle(versions[i % options.groups] ?? new Map());
+  const { versions, revision } = writer.written;
+  for (const [i, subscriber] of subscribers.entries()) subscriber.settle(versions[i % groups] ?? new Map());
 
   const { delivered, lost, twice, outOfOrder, resyncs, reopened, tooSlow } = tally;
-  print(
-    `${options.events} events at ${writer.written.revision} revisions, ${options.subscribers} subscribers in ${options.groups} groups, etcd ${etcd.version}`,
-  );
+  print(`etcd ${etcd.version}: ${options.events} events at ${revision} revisions`);
+  print(`${subscribers.length} subscribers in ${groups} groups`);
   print(`${faults} faults, ${proxy.connections} connections to etcd, ${proxy.refused} refused`);
   print(`lost ${lost}, twice ${twice}, out of order ${outOfOrder}, resyncs ${resyncs}`);
   print(`streams opened again ${reopened}, ended as too slow ${tooSlow}`);
+  print(`nothing came for ${Math.round(alarm.longestMs)} ms at most`);
   print(`${delivered} deliveries in ${seconds.toFixed(1)} s: ${Math.round(delivered / seconds)} a second`);
-  print(
-    `memory of the gateway: ${before.residentMiB} MiB when all had subscribed, ${after.residentMiB} MiB at the end, ${after.peakMiB} MiB at most`,
-  );
+  print(`memory of the gateway when all had subscribed ${before.residentMiB} MiB,`);
+  print(`at the end ${after.residentMiB} MiB, at most ${after.peakMiB} MiB`);
   return lost + twice + outOfOrder + resyncs === 0;
 }
 
-/** Returns a wait that rejects when what is measured has not changed for too long. */
-function createAlarm(tally: Tally, signal: AbortSignal): (measure: () => number) => Promise<void> {
+/** Starts all subscribers; disposing ends them. */
+function startSubscribers(
+  { subscribers: count, groups, connections }: SoakOptions,
+  url: string,
+  tally: Tally,
+) {
+  const controller = new AbortController();
+  const clients = Array.from({ length: connections }, () => openKvClient(url));
+  const subscribers = Array.from(
+    { length: count },
+    (_, i) => new SoakSubscriber(prefixOfGroup(i % groups), tally),
+  );
+  const runs = subscribers.map((subscriber, i) =>
+    subscriber.run(clients[i % connections] ?? openKvClient(url), controller.signal),
+  );
+  return {
+    subscribers,
+    async [Symbol.asyncDispose]() {
+      controller.abort();
+      await Promise.all(runs);
+    },
+  };
+}
+
+/** Sees to it that something goes on. */
+interface Alarm {
+  /** The longest time, in milliseconds, in which what was watched did not change. */
+  readonly longestMs: number;
+  /** Waits a moment. Rejects when what is measured has not changed for too long. */
+  watch(measure: () => number): Promise<void>;
+}
+
+function createAlarm(tally: Tally, signal: AbortSignal): Alarm {
   let last = -1;
   let changedMs = performance.now();
-  return async (measure) => {
-    await delay(POLL_MS, undefined, { signal });
-    const now = measure();
-    if (now !== last) changedMs = performance.now();
-    last = now;
-    if (performance.now() - changedMs > SILENCE_MS) {
-      throw new Error(`silence for ${SILENCE_MS / 1_000} s; so far ${JSON.stringify(tally)}`);
-    }
+  let longestMs = 0;
+  return {
+    get longestMs() {
+      return longestMs;
+    },
+    async watch(measure) {
+      await delay(POLL_MS, undefined, { signal });
+      const now = measure();
+      if (now !== last) changedMs = performance.now();
+      last = now;
+      longestMs = Math.max(longestMs, performance.now() - changedMs);
+      if (longestMs > SILENCE_MS)
+        throw new Error(`silence for ${SILENCE_MS} ms; so far ${JSON.stringify(tally)}`);
+    },
   };
 }
 

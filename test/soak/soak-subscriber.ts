@@ -57,6 +57,7 @@ export class SoakSubscriber {
         if (signal.aborted) return;
         this.#noteEnd(ConnectError.from(error));
       }
+      if (signal.aborted) return;
       this.#tally.reopened += 1;
       await delay(REOPEN_DELAY_MS);
     }

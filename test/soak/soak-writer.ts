@@ -8,13 +8,15 @@ export interface Written {
   readonly revision: bigint;
   /** The newest version of each key, by the number of its prefix. */
   readonly versions: readonly ReadonlyMap<string, number>[];
+  /** The revision of the newest change of each prefix. */
+  readonly revisions: readonly bigint[];
 }
 
 /** A writer at work. */
 export interface SoakWriter {
   readonly written: Written;
-  /** Resolves when all is written. Rejects with what the store fails with, or the reason of the signal. */
-  readonly done: Promise<void>;
+  /** Never resolves; rejects with what the store fails with. */
+  readonly failed: Promise<never>;
 }
 
 /** How many writes are under way at a time. */
@@ -37,6 +39,7 @@ export function startSoakWriter(
   signal: AbortSignal,
 ): SoakWriter {
   const versions = Array.from({ length: groups }, () => new Map<string, number>());
+  const revisions = Array.from({ length: groups }, () => 0n);
   let planned = 0;
   let written = 0;
   let revision = 0n;
@@ -55,6 +58,7 @@ export function startSoakWriter(
       { signal: AbortSignal.any([signal, AbortSignal.timeout(WRITE_TIMEOUT_MS)]) },
     );
     if (answer.revision > revision) revision = answer.revision;
+    if (answer.revision > (revisions[group] ?? 0n)) revisions[group] = answer.revision;
     for (const name of names) versions[group]?.set(name, (versions[group].get(name) ?? 0) + 1);
     written += count;
   }
@@ -68,10 +72,14 @@ export function startSoakWriter(
     }
   }
 
+  const failed = Promise.withResolvers<never>();
+  // Who does not wait for it any more has no use for it.
+  failed.promise.catch(() => {});
+  Promise.all(Array.from({ length: LANES }, lane)).catch(failed.reject);
   return {
+    failed: failed.promise,
     get written() {
-      return { events: written, revision, versions };
+      return { events: written, revision, versions, revisions };
     },
-    done: Promise.all(Array.from({ length: LANES }, lane)).then(() => {}),
   };
 }

@@ -2,9 +2,10 @@
 
 import type { Clock } from '../clock.ts';
 import type { DomainError } from '../errors.ts';
-import { compareKeys, type KeySpan, keyId } from '../key-range.ts';
+import { type KeySpan, keyId } from '../key-range.ts';
 import type { KeyValueStore, LeaseStore, StoreEvent, Upstream, WatchSink, WatchSource } from '../store.ts';
 import { changeOf, endedLeases, leasesOfDeleted } from './change.ts';
+import { delay } from './delay.ts';
 import { type Entry, EventHistory, eventsEntry, resyncEntry } from './event-history.ts';
 import { KeyIndex } from './key-index.ts';
 import type { Subscription } from './subscription.ts';
@@ -59,6 +60,7 @@ export class Channel implements WatchSink {
   #upstream: Upstream;
   #isPaused = false;
   #isFailed = false;
+  #cancelMakingRoom: (() => void) | undefined;
   /** Settles when all that was told so far is in the history: a deletion waits until it is known whether its lease ended. */
   #told: Promise<void> | undefined;
 
@@ -97,14 +99,13 @@ export class Channel implements WatchSink {
   /** Has a subscriber notified of the next entry in its range. */
   startWaiting(subscription: Subscription): void {
     const { range } = subscription.view;
-    if (range.kind === 'range') this.#waiting.add(subscription);
-    else {
-      const id = keyId(range.key);
-      const waiting = this.#waitingForKey.get(id) ?? new Set();
-      this.#waitingForKey.set(id, waiting.add(subscription));
+    if (range.kind === 'range') {
+      this.#waiting.add(subscription);
+      return;
     }
-    // What it waits for may be behind what nobody reads any more.
-    if (this.#isPaused) this.makeRoom();
+    const id = keyId(range.key);
+    const waiting = this.#waitingForKey.get(id) ?? new Set();
+    this.#waitingForKey.set(id, waiting.add(subscription));
   }
 
   stopWaiting(subscription: Subscription): void {
@@ -125,24 +126,18 @@ export class Channel implements WatchSink {
     return true;
   }
 
-  /** A channel for laggards reads on when the fastest of them has read enough; who is slower still is told what it misses. */
+  /**
+   * A channel for laggards lets go of what they have read, and reads on when the fastest of them has read enough; who is slower still
+   * is told what it misses. Not at once: those who were woken together read first.
+   */
   makeRoom(): void {
-    if (!this.isForLaggards) return;
-    const { fastest, slowest } = this.#extremes();
-    for (let first = this.#history.firstFrom(0n); first !== undefined; first = this.#history.firstFrom(0n)) {
-      const isRead = first.revision < slowest;
-      const isInTheWay = first.revision < fastest && this.#history.bytes >= LAGGARD_BYTES / 2;
-      if (!isRead && !isInTheWay) break;
-      this.evict();
-    }
-    if (this.#isPaused && this.#history.bytes < LAGGARD_BYTES / 2) {
-      this.#isPaused = false;
-      this.#upstream.resume();
-    }
+    if (!this.isForLaggards || (!this.#isPaused && this.#history.bytes < LAGGARD_BYTES / 2)) return;
+    this.#cancelMakingRoom ??= this.#deps.clock.after(0, () => this.#makeRoom());
   }
 
   close(): void {
     this.#ended.abort();
+    this.#cancelMakingRoom?.();
     this.#upstream.close();
   }
 
@@ -202,15 +197,27 @@ export class Channel implements WatchSink {
     this.#history.append(entry);
     this.#notify(entry);
     this.#owner.sized(this, entry.bytes);
-    if (this.isForLaggards && !this.#isPaused && this.#history.bytes > LAGGARD_BYTES) this.#pauseIfFull();
+    if (this.isForLaggards && !this.#isPaused && this.#history.bytes > LAGGARD_BYTES) {
+      this.#isPaused = true;
+      this.#upstream.pause();
+      this.makeRoom();
+    }
     this.#owner.moved(this);
   }
 
-  #pauseIfFull(): void {
-    this.makeRoom();
-    if (this.#history.bytes <= LAGGARD_BYTES) return;
-    this.#isPaused = true;
-    this.#upstream.pause();
+  #makeRoom(): void {
+    this.#cancelMakingRoom = undefined;
+    const { fastest, slowest } = this.#extremes();
+    for (let first = this.#history.firstFrom(0n); first !== undefined; first = this.#history.firstFrom(0n)) {
+      const isRead = first.revision < slowest;
+      const isFull = this.#isPaused && this.#history.bytes >= LAGGARD_BYTES / 2;
+      if (!isRead && !(isFull && first.revision < fastest)) break;
+      this.evict();
+    }
+    if (this.#isPaused && this.#history.bytes < LAGGARD_BYTES / 2) {
+      this.#isPaused = false;
+      this.#upstream.resume();
+    }
   }
 
   #notify(entry: Entry): void {
@@ -237,23 +244,9 @@ export class Channel implements WatchSink {
         return;
       } catch {
         // The store cannot be read now.
-        await this.#pauseBeforeRetry();
+        await delay(this.#deps.clock, RECOVERY_RETRY_MS, this.#ended);
       }
     }
-  }
-
-  async #pauseBeforeRetry(): Promise<void> {
-    const { signal } = this.#ended;
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const goOn = () => {
-        cancelTimer();
-        signal.removeEventListener('abort', goOn);
-        resolve();
-      };
-      const cancelTimer = this.#deps.clock.after(RECOVERY_RETRY_MS, goOn);
-      signal.addEventListener('abort', goOn, { once: true });
-    });
   }
 
   async #recoverOnce(): Promise<void> {
@@ -296,11 +289,4 @@ export class Channel implements WatchSink {
     }
     return { fastest, slowest: slowest ?? 0n };
   }
-}
-
-/** Returns whether one range lies within another. */
-export function covers(outer: KeySpan, inner: KeySpan): boolean {
-  if (compareKeys(inner.start, outer.start) < 0) return false;
-  if (outer.end === undefined) return true;
-  return inner.end !== undefined && compareKeys(inner.end, outer.end) <= 0;
 }

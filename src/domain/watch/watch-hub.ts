@@ -8,7 +8,8 @@
 
 import type { Clock } from '../clock.ts';
 import { compareKeys, type KeySpan, spanOf } from '../key-range.ts';
-import { Channel, type ChannelDeps, type ChannelOwner, covers } from './channel.ts';
+import { Channel, type ChannelDeps, type ChannelOwner } from './channel.ts';
+import { components, covers, overlap, union } from './spans.ts';
 import { Subscription, type SubscriptionOptions } from './subscription.ts';
 
 /** Bounds of a hub. */
@@ -282,32 +283,6 @@ export class WatchHub implements ChannelOwner, Disposable {
     }
     return low;
   }
-}
-
-function overlap(a: KeySpan, b: KeySpan): boolean {
-  return startsBeforeEnd(a, b) && startsBeforeEnd(b, a);
-}
-
-function startsBeforeEnd({ start }: KeySpan, { end }: KeySpan): boolean {
-  return end === undefined || compareKeys(start, end) < 0;
-}
-
-function union(a: KeySpan, b: KeySpan): KeySpan {
-  const start = compareKeys(a.start, b.start) <= 0 ? a.start : b.start;
-  if (a.end === undefined || b.end === undefined) return { kind: 'range', start, end: undefined };
-  return { kind: 'range', start, end: compareKeys(a.end, b.end) >= 0 ? a.end : b.end };
-}
-
-/** The ranges that overlap each other put together; disjoint and in order. */
-function components(spans: readonly KeySpan[]): KeySpan[] {
-  const merged: KeySpan[] = [];
-  for (const span of [...spans].sort((a, b) => compareKeys(a.start, b.start))) {
-    const last = merged.at(-1);
-    const isApart = last === undefined || (last.end !== undefined && compareKeys(span.start, last.end) >= 0);
-    if (isApart) merged.push(span);
-    else merged[merged.length - 1] = union(last, span);
-  }
-  return merged;
 }
 
 function least(revisions: readonly bigint[]): bigint {

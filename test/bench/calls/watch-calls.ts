@@ -10,7 +10,7 @@ import { type Entry, endOfPrefix } from './entries.ts';
 import { bytesField, countFields, integerField, messageFields, textField } from './message-fields.ts';
 
 /** A prefix to watch, and all that is written under it. */
-export interface Watched {
+export interface WatchedKeys {
   readonly prefix: string;
   readonly entries: readonly Entry[];
 }
@@ -18,7 +18,7 @@ export interface Watched {
 const { number: CONCORD_EVENTS } = WatchResponseSchema.field.events;
 
 /** Concord's Watch of a prefix. */
-export function concordWatch({ prefix, entries }: Watched): WatchCall {
+export function concordWatch({ prefix, entries }: WatchedKeys): WatchCall {
   const expectPut = createPutCheck(entries);
   return {
     path: '/concord.kv.v1.KvService/Watch',
@@ -50,7 +50,7 @@ const FIELD = {
 } as const;
 
 /** A stream of etcd's own with one watch of a prefix. */
-export function etcdWatch({ prefix, entries }: Watched): WatchCall {
+export function etcdWatch({ prefix, entries }: WatchedKeys): WatchCall {
   const expectPut = createPutCheck(entries);
   const create = new BinaryWriter()
     .tag(FIELD.key, WireType.LengthDelimited)

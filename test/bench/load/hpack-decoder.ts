@@ -134,8 +134,12 @@ export function createHpackDecoder(): HpackDecoder {
 /** @throws Error with all the fields, unless one of them is this */
 export function expectField(fields: readonly HeaderField[], name: string, value: string): void {
   if (fields.some((field) => field.name === name && field.value === value)) return;
-  const shown = fields.map((field) => `${field.name}: ${field.value}`).join(', ');
-  throw new Error(`expected ${name}: ${value} but got ${shown}`);
+  throw new Error(`expected ${name}: ${value} but got ${describeFields(fields)}`);
+}
+
+/** All fields in one line. */
+export function describeFields(fields: readonly HeaderField[]): string {
+  return fields.map(({ name, value }) => `${name}: ${value}`).join(', ');
 }
 
 function sizeOf({ name, value }: HeaderField): number {

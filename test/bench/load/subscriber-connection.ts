@@ -1,5 +1,5 @@
 import { ENVELOPE_BYTES, envelop, findMessageEnd } from './envelope.ts';
-import { expectField } from './hpack-decoder.ts';
+import { describeFields, expectField } from './hpack-decoder.ts';
 import {
   encodeFirstHeaders,
   encodeFrame,
@@ -49,8 +49,8 @@ export async function connectSubscribers(
   const socket = await openHttp2Socket(port, {
     onData: readData,
     onHeaders(fields, flags, streamId) {
+      if (flags & FLAG.endStream) throw new Error(`watch ${streamId} ended: ${describeFields(fields)}`);
       expectField(fields, ':status', '200');
-      if (flags & FLAG.endStream) throw new Error(`watch ${streamId} ended: ${JSON.stringify(fields)}`);
     },
     onReset(streamId, code) {
       throw new Error(`watch ${streamId} was reset with code ${code}`);

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 100;
 /** How long it must stay the same, and what counts as the same. */
-const SETTLED_MS = 1_500;
+const SETTLED_MS = 1_000;
 const SETTLED_SHARE = 0.003;
 const SETTLE_TIMEOUT_MS = 30_000;
 

@@ -6,15 +6,18 @@ import { startGatewayProcess } from '../peers/start-gateway-process.ts';
 import type { Bench, Row } from '../row.ts';
 
 const SHAPE = { connections: 20, onEach: 500 } as const;
+/** Each takes some ten seconds, and they differ little. */
+const MAX_ROUNDS = 3;
 const WATCHED = { prefix: '/bench/subscriber-memory/', entries: [] } as const;
 
 /** What an idle subscriber costs. Each round has servers of its own, since memory that was used once stays taken. */
 export const subscriberMemory: Row = {
   name: 'subscriber-memory',
   describes:
-    "resident memory an idle subscriber takes, of 10,000 on 20 connections × 500 streams, against etcd's own Watch",
+    "resident memory of an idle subscriber, of 10,000 on 20 connections × 500 streams, against etcd's own Watch",
   async measure(bench) {
-    const { peers, rounds, signal } = bench;
+    const { peers, signal } = bench;
+    const rounds = Math.min(bench.rounds, MAX_ROUNDS);
     const concordKb: number[] = [];
     const etcdKb: number[] = [];
     for (let round = 1; round <= rounds; round += 1) {

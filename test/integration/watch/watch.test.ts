@@ -172,12 +172,13 @@ describe('KvService.Watch', () => {
     await compact(last.revision);
     await using second = watchWith(client, { prefix, resumeToken });
     await second.find(({ kind }) => kind === Kind.SYNCED);
-    expect(second.messages.map(({ kind }) => kindName(kind)).slice(0, 3)).toEqual([
+    expect(second.messages.map(({ kind }) => kindName(kind)).slice(0, 4)).toEqual([
+      'CHECKPOINT',
       'RESYNC',
       'SNAPSHOT',
       'SYNCED',
     ]);
-    expect(second.messages[1]?.kvs).toMatchObject([{ key: `${prefix}a`, value: '2' }]);
+    expect(second.messages[2]?.kvs).toMatchObject([{ key: `${prefix}a`, value: '2' }]);
   });
 
   it('shows each subscriber what it chose of the same changes', async () => {

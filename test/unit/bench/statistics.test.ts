@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { differences, median, ratios, summarize } from '../../bench/statistics.ts';
+import { differences, median, percentile, ratios, summarize } from '../../bench/statistics.ts';
 
 const values = fc.array(fc.double({ min: 0.001, max: 1e9, noNaN: true }), { minLength: 1 });
 
@@ -32,6 +32,25 @@ describe('the median', () => {
 
   it('is refused for no values', () => {
     expect(() => median([])).toThrow(RangeError);
+  });
+});
+
+describe('a percentile', () => {
+  it('is the least value that so many percent do not exceed', () => {
+    const series = Array.from({ length: 200 }, (_, index) => 200 - index);
+    expect([0, 50, 99, 100].map((percent) => percentile(series, percent))).toEqual([1, 100, 198, 200]);
+  });
+
+  it('is one of the values', () => {
+    fc.assert(
+      fc.property(values, fc.integer({ min: 0, max: 100 }), (series, percent) => {
+        expect(series).toContain(percentile(series, percent));
+      }),
+    );
+  });
+
+  it('is refused for no values', () => {
+    expect(() => percentile([], 99)).toThrow(RangeError);
   });
 });
 

@@ -82,6 +82,24 @@ describe('a hub whose changes were compacted away', () => {
     expect(subscription.nextRevision).toBe(5n);
   });
 
+  it('leaves who coalesces before all that it was not given', async () => {
+    const test = await hubWithKeys({ maxIndexedKeys: 0, historyBytes: 300 });
+    const subscription = test.subscribe({ isCoalescing: true });
+    test.store.put('a', 'y');
+    test.store.put('a', 'z');
+    await test.tellAll();
+    expect(subscription.nextRevision).toBe(6n);
+    await loseChanges(test, writeMuch);
+    expect(subscription.nextRevision).toBe(5n);
+  });
+
+  it('watches on right behind what it found', async () => {
+    const test = await hubWithKeys();
+    test.read();
+    await loseChanges(test, writeMuch);
+    expect(test.source.watches.map(({ request }) => request.fromRevision)).toEqual([11n]);
+  });
+
   it('gives who reads behind the history first, then the difference', async () => {
     const test = await hubWithKeys();
     const subscription = test.subscribe();
@@ -98,10 +116,10 @@ describe('a hub whose changes were compacted away', () => {
     await settled();
     for (const watch of test.source.watches) watch.cut();
     test.store.put('d', 'x');
-    const ahead = test.read();
+    const [ahead, aheadAtOne] = [test.read(), test.read({ range: singleKey(bytes('d')) })];
     await loseChanges(test, (store) => store.delete('d'));
     expect(told(behind.deliveries)).toEqual(['resync 7 created z']);
-    expect(told(ahead.deliveries)).toEqual(['lost']);
+    expect(told([...ahead.deliveries, ...aheadAtOne.deliveries])).toEqual(['lost', 'lost']);
   });
 
   it('tells nothing to who is past all that was lost', async () => {

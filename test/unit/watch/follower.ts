@@ -115,6 +115,7 @@ export class Follower {
     const revision = BigInt(error.metadata['revision'] ?? 0n);
     switch (error.reason) {
       case 'WATCH_TOO_SLOW':
+        this.witness.settleResync();
         this.#start = { kind: 'resume', revision, isPartial: false };
         break;
       case 'REVISION_COMPACTED':

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type KeySpan, prefixRange, singleKey, spanOf } from '../../../src/domain/key-range.ts';
-import { covers } from '../../../src/domain/watch/channel.ts';
+import { covers } from '../../../src/domain/watch/spans.ts';
 import { bytes, text } from './bytes.ts';
 import { HubUnderTest, type Reader, span, told } from './hub-under-test.ts';
+import { settled } from './settled.ts';
 
 const TIGHTEN_MS = 5_000;
 
@@ -86,6 +87,9 @@ describe('the live channels of a hub', () => {
     source.watches[1]?.tell();
     source.watches[1]?.tellProgress();
     const third = test.read({ range: span('b', 'f') });
+    // Who waits needs neither its old watch any more nor one to catch up with.
+    await settled();
+    expect(rangesOf(test)).toEqual(['a-g']);
     store.put('f', 'x');
     await test.tellAll();
     await test.tellAll();

@@ -74,8 +74,13 @@ export class HubUnderTest {
 
   /** Has everything told, and waits for what comes of it. */
   async tellAll(): Promise<void> {
-    await settled();
+    await this.turn();
     this.source.tellAll();
+    await this.turn();
+  }
+
+  /** Waits for all that is under way, and for what comes of timers that are due. */
+  async turn(): Promise<void> {
     await settled();
     this.clock.advance(0);
     await settled();

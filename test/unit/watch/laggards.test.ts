@@ -4,7 +4,6 @@ import { prefixRange } from '../../../src/domain/key-range.ts';
 import type { Delivery } from '../../../src/domain/watch/subscription.ts';
 import { bytes } from './bytes.ts';
 import { HubUnderTest, span, told } from './hub-under-test.ts';
-import { settled } from './settled.ts';
 
 const MIB = new Uint8Array(1024 * 1024);
 
@@ -67,6 +66,14 @@ describe('laggards', () => {
     test.expectNothingLeft();
   });
 
+  it('leave nothing behind when they leave a channel that is full', async () => {
+    const test = hubWithMuch('a', 12);
+    const subscription = test.subscribe({ from: 2n });
+    laggardWatches(test)[0]?.tell();
+    subscription.close();
+    test.expectNothingLeft();
+  });
+
   it('leave nothing behind when the hub is disposed before', () => {
     const test = hubWithHistory();
     test.subscribe({ from: 2n });
@@ -83,7 +90,7 @@ describe('laggards', () => {
     live.close();
     elsewhere.close();
     test.clock.advance(5_000);
-    await settled();
+    await test.turn();
     expect(test.source.openedCount).toBe(3);
     expect(test.hub.stats().channels).toBe(2);
     laggard.close();
@@ -100,7 +107,7 @@ describe('laggards', () => {
     const deliveries: Delivery[] = [];
     while (deliveries.length < 12) {
       const delivery = test.pull(subscription);
-      await settled();
+      await test.turn();
       watch?.tell(1);
       deliveries.push(await delivery);
     }
@@ -117,10 +124,10 @@ describe('laggards', () => {
     // It waits from the start, while its channel fills.
     const waiting = test.read({ from: 2n, changes: 'all', glob: 'a' });
     const [watch] = laggardWatches(test);
-    await settled();
+    await test.turn();
     for (let i = 0; i < 20; i++) {
       watch?.tell(1);
-      await settled();
+      await test.turn();
     }
     expect(told(waiting.deliveries)).toEqual(['events 14 created a']);
   });
@@ -134,10 +141,38 @@ describe('laggards', () => {
     expect(watch?.isPaused).toBe(true);
     const delivery = test.pull(subscription);
     for (let i = 0; i < 20; i++) {
-      await settled();
+      await test.turn();
       watch?.tell(1);
     }
     expect(told([await delivery])).toEqual(['events 14 created a']);
+  });
+
+  it('all get everything where none is slower than the others', async () => {
+    const COUNT = 12;
+    const test = hubWithMuch('a', COUNT);
+    const readers = Array.from({ length: 5 }, () => test.read({ from: 2n }));
+    const [watch] = laggardWatches(test);
+    for (let i = 0; i < COUNT; i++) {
+      watch?.tell();
+      await test.turn();
+    }
+    expect(readers.map(({ deliveries }) => deliveries.length)).toEqual(readers.map(() => COUNT));
+    expect(readers.map(({ end }) => end)).toEqual(readers.map(() => undefined));
+  });
+
+  it('have their watch resumed before they have read all of it', async () => {
+    const test = new HubUnderTest({ nearRevisions: 0n });
+    for (let i = 0; i < 12; i++) test.store.put(`key ${i}`, MIB);
+    const subscription = test.subscribe({ from: 2n });
+    const [watch] = laggardWatches(test);
+    watch?.tell();
+    watch?.tell(2, { isUnderWay: true });
+    expect(watch?.isPaused).toBe(true);
+    while (watch?.isPaused === true) {
+      await test.pull(subscription);
+      await test.turn();
+    }
+    expect(subscription.nextRevision).toBeLessThan(watch?.nextRevision ?? 0n);
   });
 
   it('are as fast as the fastest: a slow one ends as too slow, and loses nothing when it comes back', async () => {
@@ -150,7 +185,7 @@ describe('laggards', () => {
     const [watch] = laggardWatches(test);
     for (let i = 0; i < COUNT; i++) {
       watch?.tell(1);
-      await settled();
+      await test.turn();
     }
     expect(fast.deliveries.length).toBe(COUNT);
     const error = await test.pull(slow).catch((thrown: unknown) => thrown);

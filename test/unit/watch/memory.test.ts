@@ -82,6 +82,20 @@ describe('the memory of a hub', () => {
     test.expectNothingLeft();
   });
 
+  it('is not taken from a channel that has closed', async () => {
+    const test = new HubUnderTest({ historyBytes: SMALL });
+    const staying = test.subscribe({ range: span('a', 'b') });
+    const leaving = test.subscribe({ range: span('c', 'd') });
+    for (const key of ['a', 'a', 'a', 'c', 'c', 'c', 'c']) test.store.put(key, 'x');
+    await settled();
+    test.source.tellAll();
+    leaving.close();
+    await test.tellAll();
+    expect(test.hub.stats().historyBytes).toBeGreaterThan(0);
+    staying.close();
+    test.expectNothingLeft();
+  });
+
   it('leaves no timer when the last subscriber leaves while it is full', async () => {
     const test = new HubUnderTest({ historyBytes: SMALL });
     const subscription = test.subscribe();

@@ -126,6 +126,7 @@ class Run {
         this.#store.letGo(step.point);
         return;
       case 'wait':
+        await settled();
         this.#clock.advance(step.ms);
         await settled();
         this.#clock.advance(0);
