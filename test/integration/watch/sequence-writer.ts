@@ -1,5 +1,4 @@
 import { DomainError } from '../../../src/domain/errors.ts';
-import { prefixRange } from '../../../src/domain/key-range.ts';
 import type { KeyValueStore, Operation } from '../../../src/domain/store.ts';
 
 /** A writer at work. Each write gives its keys the next version, so that who misses one, or sees one twice, can tell. */
@@ -128,11 +127,6 @@ export function writeLarge(
     store,
     Array.from({ length: keys }, (_, i) => put(`${prefix}large/${i}`, value)),
   );
-}
-
-/** Deletes every key that begins so. Returns the revision. */
-export function deleteAll(store: KeyValueStore, prefix: string): Promise<bigint> {
-  return writeAll(store, [{ kind: 'delete', range: prefixRange(bytes(prefix)) }]);
 }
 
 async function writeAll(store: KeyValueStore, success: readonly Operation[]): Promise<bigint> {
