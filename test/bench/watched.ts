@@ -54,7 +54,9 @@ export async function measureWatched<Result>(
         using subscribers = await openSubscribers(port, call, shape, bench);
         await Promise.all([subscribers.receive(1), writer.write(1)]);
         const { watchers } = await etcdWatchMetrics(etcd.endpoint);
-        result = await measure({ subscribers, writer, etcdWatches: watchers - watchesBefore }, seconds);
+        const etcdWatches = watchers - watchesBefore;
+        if (etcdWatches < 1) throw new Error('etcd does not tell how many watches it has');
+        result = await measure({ subscribers, writer, etcdWatches }, seconds);
       }
       await eventually(async () => {
         const { watchers } = await etcdWatchMetrics(etcd.endpoint);

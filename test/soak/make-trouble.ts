@@ -8,6 +8,7 @@ const MAX_BYTES = 200_000;
 /** Breaks the connections of a proxy in one way or another, at random moments, until `signal` aborts. Returns how often it did. */
 export async function makeTrouble(proxy: FaultProxy, meanMs: number, signal: AbortSignal): Promise<number> {
   const wait = (ms: number) => delay(ms, undefined, { signal });
+  let isCutPlanned = false;
   const faults = [
     async () => proxy.cut(),
     async () => {
@@ -15,7 +16,13 @@ export async function makeTrouble(proxy: FaultProxy, meanMs: number, signal: Abo
       await wait(Math.random() * 100);
       proxy.cut();
     },
-    async () => void proxy.cutAfter('toClient', Math.random() * MAX_BYTES),
+    async () => {
+      if (isCutPlanned) return;
+      isCutPlanned = true;
+      void proxy.cutAfter('toClient', Math.random() * MAX_BYTES).then(() => {
+        isCutPlanned = false;
+      });
+    },
     async () => {
       proxy.refuse();
       proxy.cut();

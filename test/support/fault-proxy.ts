@@ -27,6 +27,8 @@ export interface FaultProxy extends AsyncDisposable {
   stall(directions: readonly Direction[], which?: 'open' | 'all'): void;
   /** Ends all stalls. */
   unstall(): void;
+  /** Connects to another port from now on. */
+  retarget(port: number): void;
   /** Passes everything on so much later. */
   delay(milliseconds: number): void;
   /** Passes on at most so many bytes a second, each way and for each connection. */
@@ -52,6 +54,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
   let connections = 0;
   let refused = 0;
   let isRefusing = false;
+  let target = targetPort;
   let delayMs = 0;
   let bytesPerSecond = Number.POSITIVE_INFINITY;
 
@@ -101,7 +104,7 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       return;
     }
     connections += 1;
-    const upstream = connectTcp({ host: HOST, port: targetPort, allowHalfOpen: true, noDelay: true });
+    const upstream = connectTcp({ host: HOST, port: target, allowHalfOpen: true, noDelay: true });
     client.setNoDelay(true);
     const pair: Pair = { client, server: upstream, stalls: new Map() };
     stallPair(pair, isStalling);
@@ -156,6 +159,9 @@ export async function startFaultProxy(targetPort: number): Promise<FaultProxy> {
       for (const pair of pairs) stallPair(pair, directions);
     },
     unstall,
+    retarget(next) {
+      target = next;
+    },
     delay(milliseconds) {
       delayMs = milliseconds;
     },

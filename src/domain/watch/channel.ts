@@ -24,8 +24,8 @@ export interface ChannelOwner {
   sized(channel: Channel, bytes: number): void;
   /** Its position moved: subscribers may find a better place. */
   moved(channel: Channel): void;
-  /** Its watch is over; so are its subscribers. */
-  failed(channel: Channel): void;
+  /** Its watch is over: its subscribers are to be failed, or moved elsewhere. */
+  failed(channel: Channel, error: DomainError): void;
 }
 
 /** Which changes a channel reads. */
@@ -165,8 +165,7 @@ export class Channel implements WatchSink {
   failed(error: DomainError): void {
     this.#inOrder(() => {
       this.#isFailed = true;
-      for (const subscription of this.#subscribers) subscription.fail(error);
-      this.#owner.failed(this);
+      this.#owner.failed(this, error);
     });
   }
 

@@ -7,7 +7,8 @@
 // subscribers need is replaced by narrower ones after a while.
 
 import type { Clock } from '../clock.ts';
-import { compareKeys, type KeySpan, spanOf } from '../key-range.ts';
+import type { DomainError } from '../errors.ts';
+import { compareKeys, type KeySpan, keyId, spanOf } from '../key-range.ts';
 import { Channel, type ChannelDeps, type ChannelOwner } from './channel.ts';
 import { components, covers, overlap, union } from './spans.ts';
 import { Subscription, type SubscriptionOptions } from './subscription.ts';
@@ -47,6 +48,8 @@ export class WatchHub implements ChannelOwner, Disposable {
   readonly #live: Channel[] = [];
   /** For laggards, or replaced and not left by all yet. */
   readonly #others = new Set<Channel>();
+  /** Those of the others that stand in for a live channel, by their range: it may be watched, but not together with others. */
+  readonly #apart = new Map<string, Channel>();
   readonly #subscriptions = new Set<Subscription>();
   /** The newest revision that a subscriber or a channel has seen. */
   #head = 0n;
@@ -123,10 +126,18 @@ export class WatchHub implements ChannelOwner, Disposable {
   }
 
   /** For channels: see {@link ChannelOwner}. */
-  failed(channel: Channel): void {
-    if (!this.#isLive(channel)) return;
-    this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
-    this.#others.add(channel);
+  failed(channel: Channel, error: DomainError): void {
+    if (this.#isLive(channel)) {
+      this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
+      this.#others.add(channel);
+    }
+    // The store may refuse a range and still serve a part of it: who reads only a part is given a channel of its own.
+    const byPosition = [...channel.subscribers].sort((a, b) => (a.nextRevision < b.nextRevision ? -1 : 1));
+    for (const subscription of byPosition) {
+      const span = spanOf(subscription.view.range);
+      if (covers(span, channel.range)) subscription.fail(error);
+      else this.#setApart(subscription, span);
+    }
     this.#closeIfLeft(channel);
   }
 
@@ -136,9 +147,19 @@ export class WatchHub implements ChannelOwner, Disposable {
     const isServed = channel !== undefined && channel.history.from <= nextRevision;
     if (isServed && this.#isLive(channel)) return;
     const span = spanOf(subscription.view.range);
-    const live = this.#liveFor(span, nextRevision);
+    const live = this.#apart.get(spanId(span)) ?? this.#liveFor(span, nextRevision);
     if (live.history.from <= nextRevision) this.#move(subscription, live);
     else if (!isServed) this.#move(subscription, this.#laggardsFor(span, nextRevision));
+  }
+
+  #setApart(subscription: Subscription, span: KeySpan): void {
+    const id = spanId(span);
+    if (!this.#apart.has(id)) {
+      const channel = this.#open(span, subscription.nextRevision, false);
+      this.#apart.set(id, channel);
+      this.#others.add(channel);
+    }
+    this.#place(subscription);
   }
 
   #isLive(channel: Channel): boolean {
@@ -212,6 +233,8 @@ export class WatchHub implements ChannelOwner, Disposable {
     if (isLive) this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
     else {
       this.#others.delete(channel);
+      const id = spanId(channel.range);
+      if (this.#apart.get(id) === channel) this.#apart.delete(id);
       for (const live of this.#overlapping(channel.range)) this.#closeIfLeft(live);
     }
   }
@@ -288,4 +311,8 @@ export class WatchHub implements ChannelOwner, Disposable {
 function least(revisions: readonly bigint[]): bigint {
   const [smallest = 0n] = revisions.toSorted((a, b) => (a < b ? -1 : 1));
   return smallest;
+}
+
+function spanId({ start, end }: KeySpan): string {
+  return JSON.stringify([keyId(start), end && keyId(end)]);
 }

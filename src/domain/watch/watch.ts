@@ -104,21 +104,24 @@ async function startOf(
   }
 }
 
-/** Sends the state, and returns its revision. Where it is compacted away meanwhile, begins again, behind a resync. */
+/** Sends the state, and returns its revision. Where it is compacted away half sent, begins again, behind a resync. */
 async function* snapshot(
   reads: SharedReads,
   { view, isKeysOnly }: WatchQuery,
   options: OperationOptions,
 ): AsyncGenerator<WatchMessage, bigint> {
   const query = { range: spanOf(view.range), view: isKeysOnly ? 'keys' : 'full' } as const;
-  let revision = 0n;
   for (;;) {
+    let sent: bigint | undefined;
     try {
       let page = await reads.page({ ...query, cursor: undefined }, options);
-      ({ revision } = page);
+      const { revision } = page;
       for (;;) {
         const kvs = view.selectKeys(page.kvs);
-        if (kvs.length > 0) yield { kind: 'snapshot', revision, kvs };
+        if (kvs.length > 0) {
+          sent = revision;
+          yield { kind: 'snapshot', revision, kvs };
+        }
         if (page.next === undefined) break;
         page = await reads.page({ ...query, cursor: page.next }, options);
       }
@@ -127,7 +130,7 @@ async function* snapshot(
       return revision;
     } catch (error) {
       if (!isCompacted(error)) throw error;
-      yield { kind: 'resync', revision, changes: [] };
+      if (sent !== undefined) yield { kind: 'resync', revision: sent, changes: [] };
     }
   }
 }

@@ -4,8 +4,8 @@ import { CONCORD, ETCD, measureWatched, type Watched } from '../watched.ts';
 const SHAPE = { connections: 10, onEach: 100 } as const;
 
 /**
- * Puts that are sent at once; the next are sent when every subscriber has got these. So many keep either server busy to the end,
- * and are below the 128 responses that etcd holds back for a stream: with more, it falls behind and is slower.
+ * Puts that are sent at once; the next are sent when every subscriber has got these. They keep either server busy, and are fewer
+ * than the 128 responses that etcd queues for a stream (`chanBufLen`): it does not have to read its store again for who lags.
  */
 const BURST_PUTS = 100;
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Event, Event_TypeSchema } from '../../../gen/concord/kv/v1/event_pb.ts';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
 import { eventually } from '../../support/eventually.ts';
+import { failureOf } from '../../support/failure-of.ts';
 import { openKvClient } from '../../support/kv-client.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import { startGateway } from '../../support/start-gateway.ts';
@@ -135,5 +136,30 @@ describe('a watch whose changes were compacted away while it was cut off', () =>
       expect(recorder.state).toEqual(await stateAt(direct.store, prefix));
     }
     expect(laggard.recorder.resyncs.length).toBeGreaterThan(0);
+  });
+
+  it('tells all that there is when another cluster has taken the place of its own', async () => {
+    await using other = await startEtcd();
+    await using adapter = openEtcd({ endpoints: [other.endpoint] });
+    await using faulty = await startFaultyGateway(etcd);
+    const { kv, proxy, direct } = faulty;
+    const prefix = prefixOf();
+    await using recording = await startRecording(kv, { prefix });
+    const { recorder } = recording;
+    await recorder.reaches(await writeHistory(direct.store, { prefix, keys: 30 }, 200));
+    const { resumeToken: tokenOfBefore } = recorder;
+    await writeHistory(adapter.store, { prefix }, 25);
+    proxy.retarget(other.port);
+    proxy.cut();
+    await eventually(() => expect(recorder.resyncs).toHaveLength(1), 25_000);
+    await using writer = startSequenceWriter(adapter.store, { prefix });
+    await eventually(() => expect(writer.writes).toBeGreaterThan(50));
+    await recorder.reaches(await writer.finish());
+    expect(recorder.faults).toEqual([]);
+    expect(recorder.state).toEqual(await stateAt(adapter.store, prefix));
+    await using fresh = await startRecording(kv, { prefix, includeSnapshot: true });
+    await fresh.recorder.reaches(recorder.position);
+    const refused = startRecording(kv, { prefix, resumeToken: tokenOfBefore });
+    expect(await failureOf(refused)).toMatchObject({ reason: 'RESUME_TOKEN_INVALID' });
   });
 });

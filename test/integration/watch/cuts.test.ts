@@ -13,7 +13,7 @@ const HISTORY = 3_000;
 const LARGE = { keys: 100, valueBytes: 15_000 };
 const prefixOf = () => `test/${randomUUID()}/`;
 
-describe('a watch whose connection to etcd is cut', () => {
+describe.concurrent('a watch whose connection to etcd is cut', () => {
   let etcd: TestEtcd;
 
   beforeAll(async () => {
@@ -128,6 +128,7 @@ describe('a watch whose connection to etcd is cut', () => {
   });
 
   it('backs off when each connection is cut as soon as the watch is created', async () => {
+    await using etcd = await startEtcd();
     await using faulty = await startFaultyGateway(etcd);
     const { kv, proxy, direct } = faulty;
     const prefix = prefixOf();

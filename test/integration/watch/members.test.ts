@@ -97,7 +97,7 @@ describe('a watch of a cluster of three members', () => {
       const before = await streamsOf([survivor]);
       await Promise.all(victims.map((victim) => victim.kill()));
       const { messageCount } = recorder;
-      await delay(3_000);
+      await delay(2_000);
       expect(recorder.messageCount - messageCount).toBeGreaterThan(5);
       expect((await streamsOf([survivor])) - before).toBeLessThan(12);
       await Promise.all(victims.map((victim) => victim.restart()));

@@ -45,7 +45,7 @@ describe('a watch whose gateway goes away', () => {
     };
   }
 
-  it.each([
+  it.concurrent.each([
     ['drained', startDrained],
     ['killed', startKilled],
   ])(

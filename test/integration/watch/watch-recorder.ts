@@ -109,9 +109,10 @@ export class WatchRecorder {
         this.#snapshot = new Map();
         for (const event of events) this.#applyDifference(event);
         this.resyncs.push({ revision, state: new Map(this.#state), events });
-        // Without events a snapshot may follow, and the position is that of what comes then.
-        if (events.length === 0) return;
-        break;
+        if (events.length > 0) break;
+        // A snapshot may follow, and counts: that of another cluster may be of a lower revision.
+        this.position = 0n;
+        return;
       default:
         this.faults.push(`a message of kind ${kind}`);
     }

@@ -7,11 +7,12 @@ import { Cluster, DEFAULT_CLUSTER_TIMES } from '../../../src/etcd/cluster.ts';
 import { Member } from '../../../src/etcd/member.ts';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
 import { createWatchSource } from '../../../src/etcd/watch/watch-source.ts';
+import { buildNewestEtcd } from '../../support/build-newest-etcd.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import { compact, etcdWatchMetrics } from './etcd-watch-metrics.ts';
-import { headerAt, putAt, type ScriptedStream, startScriptedEtcd } from './scripted-etcd.ts';
+import { headerAt, putAt, startScriptedEtcd } from './scripted-etcd.ts';
 import { writeHistory } from './sequence-writer.ts';
 
 /** So that what takes seconds takes a part of one. */
@@ -31,31 +32,30 @@ function createSink(): WatchSink & { readonly told: readonly string[] } {
   };
 }
 
-describe('a watch on a stream of etcd', () => {
+describe.concurrent('a watch on a stream of etcd', () => {
   it('does not take a notice of progress for its own that was asked for before it was created', async () => {
-    const created: string[] = [];
-    let stream: ScriptedStream | undefined;
+    const asked: string[] = [];
     await using etcd = await startScriptedEtcd((call, { create_request, progress_request }) => {
-      stream = call;
-      // No sign of life, but that a watch was asked for: the answer is under way meanwhile.
-      if (progress_request) return void (created.length === 1 && created.push('progress'));
+      const watch_id = asked.length === 0 ? '0' : '1';
+      const isLate = asked.length >= 3;
+      // The first answer is under way until another watch is asked for; later ones come at once.
+      if (progress_request && isLate) call.write({ header: headerAt(10), watch_id: '-1' });
+      else if (progress_request && asked.length === 1) asked.push('progress');
       if (!create_request) return;
-      const watch_id = String(created.filter((name) => name !== 'progress').length);
-      created.push(String(create_request.key));
+      asked.push(String(create_request.key));
       call.write({ header: headerAt(10), watch_id, created: true });
-      if (created.length < 3) return;
+      if (watch_id === '0') return;
       call.write({ header: headerAt(10), watch_id: '-1' });
       call.write({ header: headerAt(10), watch_id, events: [putAt(7, 'b'), putAt(9, 'b')] });
     });
     await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
     const [first, second] = [createSink(), createSink()];
     adapter.watches.open({ range: rangeOf('a'), fromRevision: 11n }, first);
-    await eventually(() => expect(created).toEqual(['a', 'progress']));
+    await eventually(() => expect(asked).toEqual(['a', 'progress']));
     adapter.watches.open({ range: rangeOf('b'), fromRevision: 6n }, second);
     await eventually(() => expect(second.told).toContain('events 9'));
     expect(second.told).toEqual(['events 7', 'events 9']);
-    // The next one was asked for later, and counts although nothing was written meanwhile.
-    stream?.write({ header: headerAt(10), watch_id: '-1' });
+    // Those that were asked for later count, although nothing was written meanwhile.
     await eventually(() => expect(second.told).toContain('progress 10'));
     expect(first.told).toEqual([]);
   });
@@ -98,6 +98,24 @@ describe('a watch on a stream of etcd', () => {
     const { streams } = await etcdWatchMetrics(etcd.endpoint);
     await delay(6 * QUICK.silenceMs);
     expect((await etcdWatchMetrics(etcd.endpoint)).streams).toBe(streams);
+  });
+
+  it('moves on by notices of progress on a stream that was opened in a stall', async () => {
+    const built = await buildNewestEtcd();
+    // The etcd that is found may be one whose notices are not to be trusted.
+    if (built.kind === 'missing') return expect(built.reason).not.toBe('');
+    await using etcd = await startEtcd({ binary: built.binary });
+    await using direct = openEtcd({ endpoints: [etcd.endpoint] });
+    await using proxy = await startFaultProxy(etcd.port);
+    await using source = openQuickSource(proxy.endpoint);
+    proxy.stall(['toClient']);
+    const sink = createSink();
+    source.watches.open({ range: rangeOf('a/'), fromRevision: 2n }, sink);
+    await eventually(() => expect(proxy.connections).toBe(1));
+    await delay(QUICK.silenceMs / 2);
+    proxy.unstall();
+    const revision = await writeHistory(direct.store, { prefix: 'other/' }, 1);
+    await eventually(() => expect(sink.told).toContain(`progress ${revision}`), 5_000);
   });
 
   it('asks now and then, not all the time, for a stream that etcd refuses it', async () => {

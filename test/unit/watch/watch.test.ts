@@ -116,6 +116,36 @@ describe('watch', () => {
     test.expectNothingLeft();
   });
 
+  it.each([
+    ['in its first page', 0, '*', ['snapshot 3 1000', 'snapshot 3 500']],
+    ['where no key of its first page is shown', 1, 'k1200', ['snapshot 3 k1200']],
+  ])(
+    'begins the state anew without a word where nothing of it was sent: %s',
+    async (_, answers, glob, snapshots) => {
+      const test = new HubUnderTest();
+      const keys = Array.from({ length: 1_500 }, (__, i) => `k${String(i).padStart(4, '0')}`);
+      test.store.commit(keys.map((key) => ({ kind: 'put', key, value: 'x' })));
+      test.store.hold('answer');
+      const view = createView({ range: prefixRange(bytes('k')), glob });
+      const { messages, leave } = watched(test, { view, includeSnapshot: true });
+      // The head, then the first hundred keys; then the rest of a page at a time.
+      for (let i = 0; i <= 2 * answers; i++) {
+        await settled();
+        test.store.letGo('answer');
+        test.store.hold('answer');
+      }
+      await settled();
+      test.store.put('other', 'x');
+      test.store.compact(3n);
+      test.store.letGo('answer');
+      await settled();
+      expect(messages).toEqual([...snapshots, 'synced 3', 'checkpoint 3']);
+      leave();
+      await settled();
+      test.expectNothingLeft();
+    },
+  );
+
   it('begins at a revision of the past, and at the next', async () => {
     const test = hubWithKeys();
     const past = watched(test, { start: { kind: 'revision', revision: 3n } });
