@@ -5,6 +5,8 @@ export type KeyRange =
   | { readonly kind: 'key'; readonly key: Uint8Array }
   | { readonly kind: 'range'; readonly start: Uint8Array; readonly end: Uint8Array | undefined };
 
+const latin1 = new TextDecoder('latin1');
+
 /** Returns the range of exactly one key. */
 export function singleKey(key: Uint8Array): KeyRange {
   return { kind: 'key', key };
@@ -47,7 +49,7 @@ export function contains(range: KeyRange, key: Uint8Array): boolean {
 
 /** Returns a text that stands for a key in a map: one character a byte, so that keys that are not UTF-8 stay apart. */
 export function keyId(key: Uint8Array): string {
-  return String.fromCharCode(...key);
+  return latin1.decode(key);
 }
 
 /** Returns the smallest key greater than `key`. */

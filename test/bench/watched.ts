@@ -1,4 +1,4 @@
-import { etcdWatchMetrics } from '../integration/watch/etcd-watch-metrics.ts';
+import { etcdWatchMetrics } from '../support/etcd-watch-metrics.ts';
 import { eventually } from '../support/eventually.ts';
 import { spreadEntries } from './calls/entries.ts';
 import { etcdPut } from './calls/etcd-calls.ts';

@@ -10,6 +10,7 @@ import type { Clock } from '../clock.ts';
 import type { DomainError } from '../errors.ts';
 import { compareKeys, type KeySpan, keyId, spanOf } from '../key-range.ts';
 import { Channel, type ChannelDeps, type ChannelOwner } from './channel.ts';
+import { HistoryBudget } from './history-budget.ts';
 import { components, covers, overlap, union } from './spans.ts';
 import { Subscription, type SubscriptionOptions } from './subscription.ts';
 
@@ -44,6 +45,7 @@ export class WatchHub implements ChannelOwner, Disposable {
   readonly clock: Clock;
   readonly #deps: ChannelDeps;
   readonly #options: WatchHubOptions;
+  readonly #budget: HistoryBudget;
   /** Disjoint, in the order of their ranges. */
   readonly #live: Channel[] = [];
   /** For laggards, or replaced and not left by all yet. */
@@ -53,10 +55,6 @@ export class WatchHub implements ChannelOwner, Disposable {
   readonly #subscriptions = new Set<Subscription>();
   /** The newest revision that a subscriber or a channel has seen. */
   #head = 0n;
-  #bytes = 0;
-  /** The channel whose history grew last. */
-  #grown: Channel | undefined;
-  #cancelEviction: (() => void) | undefined;
   #isDisposed = false;
   #cancelTightening: (() => void) | undefined;
 
@@ -64,6 +62,7 @@ export class WatchHub implements ChannelOwner, Disposable {
     this.#deps = deps;
     this.clock = deps.clock;
     this.#options = { ...DEFAULT_WATCH_HUB_OPTIONS, ...options };
+    this.#budget = new HistoryBudget(this.clock, this.#options.historyBytes);
   }
 
   /** Subscribes from a revision on. `headRevision` is one that the store has reached. */
@@ -83,7 +82,7 @@ export class WatchHub implements ChannelOwner, Disposable {
     return {
       subscriptions: this.#subscriptions.size,
       channels: this.#live.length + this.#others.size,
-      historyBytes: this.#bytes,
+      historyBytes: this.#budget.bytes,
     };
   }
 
@@ -114,8 +113,7 @@ export class WatchHub implements ChannelOwner, Disposable {
 
   /** For channels: see {@link ChannelOwner}. */
   sized(channel: Channel, bytes: number): void {
-    if (bytes > 0) this.#grown = channel;
-    this.#resize(bytes);
+    this.#budget.sized(channel, bytes);
   }
 
   /** For channels: see {@link ChannelOwner}. */
@@ -131,6 +129,7 @@ export class WatchHub implements ChannelOwner, Disposable {
       this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
       this.#others.add(channel);
     }
+    this.#forgetApart(channel);
     // The store may refuse a range and still serve a part of it: who reads only a part is given a channel of its own.
     const byPosition = [...channel.subscribers].sort((a, b) => (a.nextRevision < b.nextRevision ? -1 : 1));
     for (const subscription of byPosition) {
@@ -144,7 +143,7 @@ export class WatchHub implements ChannelOwner, Disposable {
   /** Sees to it that a subscription is on a channel that has what it reads next: the live one, if it can be. */
   #place(subscription: Subscription): void {
     const { channel, nextRevision } = subscription;
-    const isServed = channel !== undefined && channel.history.from <= nextRevision;
+    const isServed = channel !== undefined && !channel.isFailed && channel.history.from <= nextRevision;
     if (isServed && this.#isLive(channel)) return;
     const span = spanOf(subscription.view.range);
     const live = this.#apart.get(spanId(span)) ?? this.#liveFor(span, nextRevision);
@@ -160,6 +159,11 @@ export class WatchHub implements ChannelOwner, Disposable {
       this.#others.add(channel);
     }
     this.#place(subscription);
+  }
+
+  #forgetApart(channel: Channel): void {
+    const id = spanId(channel.range);
+    if (this.#apart.get(id) === channel) this.#apart.delete(id);
   }
 
   #isLive(channel: Channel): boolean {
@@ -199,7 +203,9 @@ export class WatchHub implements ChannelOwner, Disposable {
 
   #open(range: KeySpan, fromRevision: bigint, isForLaggards: boolean): Channel {
     const maxIndexedKeys = isForLaggards ? 0 : this.#options.maxIndexedKeys;
-    return new Channel({ range, fromRevision, isForLaggards, maxIndexedKeys }, this.#deps, this);
+    const channel = new Channel({ range, fromRevision, isForLaggards, maxIndexedKeys }, this.#deps, this);
+    this.#budget.add(channel);
+    return channel;
   }
 
   /** Puts other channels in the place of live ones, and moves everyone who can move. */
@@ -228,13 +234,11 @@ export class WatchHub implements ChannelOwner, Disposable {
     if (channel.subscribers.size > 0 || !(isLive || this.#others.has(channel))) return;
     if (isLive && [...this.#others].some(({ range }) => overlap(range, channel.range))) return;
     channel.close();
-    this.#resize(-channel.history.bytes);
-    if (this.#grown === channel) this.#grown = undefined;
+    this.#budget.remove(channel);
     if (isLive) this.#live.splice(this.#firstEndingAfter(channel.range.start), 1);
     else {
       this.#others.delete(channel);
-      const id = spanId(channel.range);
-      if (this.#apart.get(id) === channel) this.#apart.delete(id);
+      this.#forgetApart(channel);
       for (const live of this.#overlapping(channel.range)) this.#closeIfLeft(live);
     }
   }
@@ -242,10 +246,11 @@ export class WatchHub implements ChannelOwner, Disposable {
   /** Replaces live channels that are wider than all their subscribers together. */
   #tighten(): void {
     this.#cancelTightening = undefined;
-    const spans = new Map<Channel | undefined, KeySpan[]>();
+    const spans = new Map<Channel, KeySpan[]>();
     for (const { view } of this.#subscriptions) {
       const span = spanOf(view.range);
       const live = this.#live[this.#firstEndingAfter(span.start)];
+      if (live === undefined || !covers(live.range, span)) continue;
       const others = spans.get(live);
       if (others === undefined) spans.set(live, [span]);
       else others.push(span);
@@ -257,33 +262,6 @@ export class WatchHub implements ChannelOwner, Disposable {
       const narrower = needed.map((range) => this.#open(range, channel.history.position + 1n, false));
       this.#replace(this.#live.indexOf(channel), [channel], narrower);
     }
-  }
-
-  #resize(bytes: number): void {
-    this.#bytes += bytes;
-    if (this.#bytes > this.#options.historyBytes) {
-      // Not at once: those whom the news woke read it first.
-      this.#cancelEviction ??= this.clock.after(0, () => this.#evict());
-    } else {
-      this.#cancelEviction?.();
-      this.#cancelEviction = undefined;
-    }
-  }
-
-  #evict(): void {
-    while (this.#bytes > this.#options.historyBytes && this.#largest()?.evict());
-    this.#cancelEviction = undefined;
-  }
-
-  /** The channel to take memory from: the one that grew, unless it holds less than most. */
-  #largest(): Channel | undefined {
-    const count = this.#live.length + this.#others.size;
-    if (this.#grown !== undefined && this.#grown.history.bytes * count >= this.#bytes) return this.#grown;
-    const channels = [...this.#live, ...this.#others];
-    return channels.reduce<Channel | undefined>(
-      (a, b) => (a === undefined || b.history.bytes > a.history.bytes ? b : a),
-      undefined,
-    );
   }
 
   /** The live channels that share keys with a range. */

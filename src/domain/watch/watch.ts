@@ -30,7 +30,9 @@ export interface WatchQuery {
 export type WatchMessage =
   | { readonly kind: 'snapshot'; readonly revision: bigint; readonly kvs: readonly KeyValue[] }
   | { readonly kind: 'synced' | 'checkpoint'; readonly revision: bigint }
-  | { readonly kind: 'events' | 'resync'; readonly revision: bigint; readonly changes: readonly Change[] };
+  | { readonly kind: 'events'; readonly revision: bigint; readonly changes: readonly Change[] }
+  /** `changes` undefined: what changed is not known, and a snapshot follows that takes the place of everything. */
+  | { readonly kind: 'resync'; readonly revision: bigint; readonly changes: readonly Change[] | undefined };
 
 /** Serves watches, each until its caller stops. The first message comes at once. */
 export type Watch = (query: WatchQuery, options: OperationOptions) => AsyncGenerator<WatchMessage, never>;
@@ -69,7 +71,7 @@ export function createWatch(hub: WatchHub, store: KeyValueStore): Watch {
           yield { kind: 'checkpoint', revision: delivery.revision };
           break;
         case 'lost':
-          yield { kind: 'resync', revision: subscription.nextRevision - 1n, changes: [] };
+          yield { kind: 'resync', revision: subscription.nextRevision - 1n, changes: undefined };
           subscription.rebase((yield* snapshot(reads, query, options)) + 1n);
           break;
         default:
@@ -130,7 +132,7 @@ async function* snapshot(
       return revision;
     } catch (error) {
       if (!isCompacted(error)) throw error;
-      if (sent !== undefined) yield { kind: 'resync', revision: sent, changes: [] };
+      if (sent !== undefined) yield { kind: 'resync', revision: sent, changes: undefined };
     }
   }
 }

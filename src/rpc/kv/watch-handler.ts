@@ -62,7 +62,9 @@ function cached(
   make: () => WatchResponse,
 ): WatchResponse {
   const byKey = cache.get(changes) ?? new Map<string, WatchResponse>();
-  const message = byKey.get(key) ?? make();
+  const known = byKey.get(key);
+  if (known !== undefined) return known;
+  const message = make();
   cache.set(changes, byKey.set(key, message));
   return message;
 }
@@ -135,14 +137,14 @@ function responseOf(message: WatchMessage, tokens: ResumeTokens, encoding: Encod
   response.resumeToken = tokens.write({ revision, isPartial: isPartial(message) });
   if (kind === 'snapshot') response.kvs = message.kvs.map((kv) => keyValueMessage(kv, encoding));
   if (kind === 'events' || kind === 'resync') {
-    response.events = message.changes.map((change) => eventMessage(change, encoding));
+    response.events = (message.changes ?? []).map((change) => eventMessage(change, encoding));
   }
   return response;
 }
 
 /** A snapshot follows, or goes on: who comes back with this message's token needs all of it anew. */
 function isPartial(message: WatchMessage): boolean {
-  return message.kind === 'snapshot' || (message.kind === 'resync' && message.changes.length === 0);
+  return message.kind === 'snapshot' || (message.kind === 'resync' && message.changes === undefined);
 }
 
 function eventMessage({ type, kv, previous }: Change, encoding: Encoding): EventMessage {

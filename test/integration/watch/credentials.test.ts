@@ -5,6 +5,7 @@ import { prefixRange } from '../../../src/domain/key-range.ts';
 import type { Upstream, WatchSink } from '../../../src/domain/store.ts';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
 import { countAuthentications, enableAuth } from '../../support/etcd-auth.ts';
+import { etcdWatchMetrics } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { startFaultProxy } from '../../support/fault-proxy.ts';
@@ -12,7 +13,6 @@ import { openKvClient } from '../../support/kv-client.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import { startGateway } from '../../support/start-gateway.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
-import { etcdWatchMetrics } from './etcd-watch-metrics.ts';
 import { writeHistory } from './sequence-writer.ts';
 import { startRecording } from './watch-recorder.ts';
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { etcdWatchMetrics } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
-import { etcdWatchMetrics } from './etcd-watch-metrics.ts';
 import { startSequenceWriter, writeHistory, writeLarge } from './sequence-writer.ts';
 import { type FaultyGateway, startFaultyGateway } from './start-faulty-gateway.ts';
 import { startRecording, stateAt, type WatchRecorder } from './watch-recorder.ts';

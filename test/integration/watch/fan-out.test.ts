@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
+import { etcdWatchMetrics } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKvClient } from '../../support/kv-client.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import { startGateway, type TestGateway } from '../../support/start-gateway.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
-import { etcdWatchMetrics } from './etcd-watch-metrics.ts';
 import { writeHistory } from './sequence-writer.ts';
 import { startRecording } from './watch-recorder.ts';
 

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Etcd, openEtcd } from '../../../src/etcd/open-etcd.ts';
+import { etcdWatchMetrics } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKvClient } from '../../support/kv-client.ts';
 import { startEtcdCluster, type TestEtcdCluster } from '../../support/start-etcd-cluster.ts';
 import { startGateway } from '../../support/start-gateway.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
-import { etcdWatchMetrics } from './etcd-watch-metrics.ts';
 import { type SequenceWriter, startSequenceWriter } from './sequence-writer.ts';
 import { startRecording, stateAt, type WatchRecorder } from './watch-recorder.ts';
 

@@ -22,7 +22,7 @@ export interface SequenceWriterOptions {
   readonly pauseMs?: number;
 }
 
-const CALL_TIMEOUT_MS = 10_000;
+const CALL_TIMEOUT_MS = 20_000;
 const LAST_WRITE_TIMEOUT_MS = 30_000;
 const bytes = (text: string) => new TextEncoder().encode(text);
 

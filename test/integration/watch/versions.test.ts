@@ -7,10 +7,10 @@ import {
   LATEST_3_6,
   NEWEST_VERSION,
 } from '../../support/build-newest-etcd.ts';
+import { compact } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
-import { compact } from './etcd-watch-metrics.ts';
 import { startSequenceWriter, writeHistory } from './sequence-writer.ts';
 import { startFaultyGateway } from './start-faulty-gateway.ts';
 import { startRecording, stateAt } from './watch-recorder.ts';

@@ -8,10 +8,10 @@ import { Member } from '../../../src/etcd/member.ts';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
 import { createWatchSource } from '../../../src/etcd/watch/watch-source.ts';
 import { buildNewestEtcd } from '../../support/build-newest-etcd.ts';
+import { compact, etcdWatchMetrics } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { startFaultProxy } from '../../support/fault-proxy.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
-import { compact, etcdWatchMetrics } from './etcd-watch-metrics.ts';
 import { headerAt, putAt, startScriptedEtcd } from './scripted-etcd.ts';
 import { writeHistory } from './sequence-writer.ts';
 

@@ -102,7 +102,7 @@ export class Follower {
     this.messages.push(message);
     this.witness.take(message);
     const { kind, revision } = message;
-    const isPartial = kind === 'snapshot' || (kind === 'resync' && message.changes.length === 0);
+    const isPartial = kind === 'snapshot' || (kind === 'resync' && message.changes === undefined);
     this.#start = { kind: 'resume', revision, isPartial };
   }
 

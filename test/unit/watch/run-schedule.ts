@@ -180,7 +180,7 @@ class Run {
     return {
       tooSlow: all.flatMap(({ ends }) => ends).filter(({ reason }) => reason === 'WATCH_TOO_SLOW').length,
       resyncs: resyncs.length,
-      differences: resyncs.filter((message) => 'changes' in message && message.changes.length > 0).length,
+      differences: resyncs.filter((message) => 'changes' in message && message.changes !== undefined).length,
       messages: messages.length,
     };
   }

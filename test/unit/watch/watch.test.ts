@@ -43,9 +43,10 @@ function shortly(message: WatchMessage): string {
     return `${kind} ${revision} ${kvs.length > 3 ? kvs.length : kvs.map(({ key }) => text(key)).join(' ')}`;
   }
   if (kind !== 'events' && kind !== 'resync') return `${kind} ${revision}`;
-  return [`${kind} ${revision}`, ...message.changes.map(({ type, kv }) => `${type} ${text(kv.key)}`)].join(
-    ' ',
-  );
+  return [
+    `${kind} ${revision}`,
+    ...(message.changes ?? []).map(({ type, kv }) => `${type} ${text(kv.key)}`),
+  ].join(' ');
 }
 
 function hubWithKeys(): HubUnderTest {

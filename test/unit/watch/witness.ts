@@ -60,7 +60,7 @@ export class Witness {
       case 'resync':
         this.settleResync();
         this.#partial = undefined;
-        if (message.changes.length > 0) this.#takeDifference(revision, message.changes);
+        if (message.changes !== undefined) this.#takeDifference(revision, message.changes);
         else this.#resync = revision;
     }
   }

@@ -8,7 +8,7 @@ export interface EtcdWatchMetrics {
   readonly openStreams: number;
 }
 
-const ANSWER_TIMEOUT_MS = 5_000;
+const ANSWER_TIMEOUT_MS = 15_000;
 
 /** Asks one member. */
 export async function etcdWatchMetrics(endpoint: string): Promise<EtcdWatchMetrics> {
