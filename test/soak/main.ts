@@ -43,7 +43,11 @@ async function soak(options: SoakOptions, stopped: AbortSignal): Promise<boolean
   await using etcd = await startEtcd({ binary, args: [ROOM_FOR_HISTORY] });
   await using proxy = await startFaultProxy(etcd.port);
   await using direct = openEtcd({ endpoints: [etcd.endpoint] });
-  const env = { ETCD_ENDPOINTS: proxy.endpoint, CONCORD_LOG_LEVEL: 'error' };
+  const env = {
+    ETCD_ENDPOINTS: proxy.endpoint,
+    CONCORD_LOG_LEVEL: 'error',
+    CONCORD_WATCH_HISTORY_BYTES: String(options.historyBytes),
+  };
   await using gateway = await runConcord({ env });
   tell(`etcd ${etcd.version}, the gateway is process ${gateway.pid}`);
 

@@ -15,6 +15,8 @@ export interface SoakOptions {
   readonly batch: number;
   /** The mean time between two faults of the connection to etcd, in milliseconds. 0: none. */
   readonly faultEveryMs: number;
+  /** The memory that the gateway may hold for changes, in bytes. */
+  readonly historyBytes: number;
   /** The etcd binary; undefined: the one that tests use. */
   readonly etcdBinary: string | undefined;
 }
@@ -32,6 +34,7 @@ const DEFAULTS = {
   keys: '50',
   batch: '10',
   'fault-every': '2000',
+  'history-bytes': '67108864',
 } as const;
 
 /** The text that `--help` prints. */
@@ -47,6 +50,7 @@ subscribers were told: nothing may be lost, come twice or come out of order.
   --keys <n>           keys of a prefix (${DEFAULTS.keys})
   --batch <n>          the most keys that change at one revision (${DEFAULTS.batch})
   --fault-every <ms>   mean time between two faults of the connection to etcd; 0: none (${DEFAULTS['fault-every']})
+  --history-bytes <n>  CONCORD_WATCH_HISTORY_BYTES of the gateway (${DEFAULTS['history-bytes']})
   --etcd <binary>      etcd to run on (the one that tests use)
 
 Twenty seconds: npm run test:soak -- --events 20000 --subscribers 100 --groups 5`;
@@ -70,6 +74,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | undefin
     keys: number('keys'),
     batch: number('batch'),
     faultEveryMs: number('fault-every', 0),
+    historyBytes: number('history-bytes'),
     etcdBinary: values.etcd,
   };
   if (options.batch > options.keys) throw new UsageError('--batch takes no more than --keys');
