@@ -182,7 +182,7 @@ export const DEFINITIONS = {
   watchHistoryBytes: define({
     env: 'CONCORD_WATCH_HISTORY_BYTES',
     type: integer(65_536, 17_179_869_184),
-    default: '67108864',
+    default: '134217728',
     description:
       'The memory for changes that watches have still to send, in bytes, for all watches together.',
   }),

@@ -34,7 +34,7 @@ const DEFAULTS = {
   keys: '50',
   batch: '10',
   'fault-every': '2000',
-  'history-bytes': '67108864',
+  'history-bytes': '134217728',
 } as const;
 
 /** The text that `--help` prints. */

@@ -58,8 +58,12 @@ export function goneKey(key: Uint8Array, revision: bigint): KeyValue {
   };
 }
 
-/** Returns how much memory a change holds, roughly, in bytes. */
+/** Measured after garbage collection: 1.6 KB a change where a revision has five, 2.8 KB where it has one. */
+const OBJECT_BYTES = 2_000;
+
+/** Returns how much memory a change holds, roughly, in bytes, with the messages that are made of it and kept. */
 export function sizeOf({ kv, previous }: Change): number {
-  const OBJECTS = 200;
-  return OBJECTS + kv.key.length + kv.value.length + (previous === undefined ? 0 : previous.value.length);
+  return (
+    OBJECT_BYTES + kv.key.length + kv.value.length + (previous === undefined ? 0 : previous.value.length)
+  );
 }

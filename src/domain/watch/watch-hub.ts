@@ -16,7 +16,7 @@ import { Subscription, type SubscriptionOptions } from './subscription.ts';
 
 /** Bounds of a hub. */
 export interface WatchHubOptions {
-  /** The memory for the histories of all channels together, in bytes, roughly. @default 64 MiB */
+  /** The memory for the histories of all channels together, in bytes, roughly. @default 128 MiB */
   readonly historyBytes: number;
   /** The largest range, in keys, of which a live channel can tell the exact difference after a compaction. @default 100,000 */
   readonly maxIndexedKeys: number;
@@ -25,7 +25,7 @@ export interface WatchHubOptions {
 }
 
 export const DEFAULT_WATCH_HUB_OPTIONS: WatchHubOptions = {
-  historyBytes: 64 * 1024 * 1024,
+  historyBytes: 128 * 1024 * 1024,
   maxIndexedKeys: 100_000,
   nearRevisions: 1_000n,
 };

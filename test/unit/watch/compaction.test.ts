@@ -83,7 +83,7 @@ describe('a hub whose changes were compacted away', () => {
   });
 
   it('leaves who coalesces before all that it was not given', async () => {
-    const test = await hubWithKeys({ maxIndexedKeys: 0, historyBytes: 300 });
+    const test = await hubWithKeys({ maxIndexedKeys: 0, historyBytes: 3_000 });
     const subscription = test.subscribe({ isCoalescing: true });
     test.store.put('a', 'y');
     test.store.put('a', 'z');
@@ -138,7 +138,7 @@ describe('a hub whose changes were compacted away', () => {
   });
 
   it('has who did not read the difference in time begin anew', async () => {
-    const test = await hubWithKeys({ historyBytes: 300 });
+    const test = await hubWithKeys({ historyBytes: 3_000 });
     const subscription = test.subscribe({ range: span('c', 'd') });
     const coalescing = test.subscribe({ range: span('c', 'd'), isCoalescing: true });
     await loseChanges(test, (store) => store.put('c', 'y'));
@@ -149,7 +149,7 @@ describe('a hub whose changes were compacted away', () => {
   });
 
   it('does not end as too slow who begins anew, and loses nothing of what it evicted meanwhile', async () => {
-    const test = await hubWithKeys({ maxIndexedKeys: 0, historyBytes: 500 });
+    const test = await hubWithKeys({ maxIndexedKeys: 0, historyBytes: 5_000 });
     const options = [{}, { isCoalescing: true }, { range: span('g', 'h') }];
     const readers = options.map((each) => test.read(each));
     await loseChanges(test, writeMuch);

@@ -4,7 +4,7 @@ import { HubUnderTest, span, told } from './hub-under-test.ts';
 import { settled } from './settled.ts';
 
 /** More than two small changes, less than three. */
-const SMALL = 500;
+const SMALL = 10 * 500;
 
 async function endOf(test: HubUnderTest, subscription: ReturnType<HubUnderTest['subscribe']>) {
   return test.pull(subscription).then(told1, (error: unknown) => error);
@@ -69,7 +69,7 @@ describe('the memory of a hub', () => {
   });
 
   it('is taken from the channel that holds most', async () => {
-    const test = new HubUnderTest({ historyBytes: 2_000 });
+    const test = new HubUnderTest({ historyBytes: 20_000 });
     const small = test.subscribe({ range: span('a', 'b') });
     test.store.put('a', 'x');
     const large = test.subscribe({ range: span('c', 'd') });
