@@ -68,7 +68,7 @@ async function findLeader(members: readonly TestEtcd[]): Promise<TestEtcd> {
 
 /** A member knows that it leads when its own status names itself; one that does not answer in time does not lead. */
 async function isLeader(member: TestEtcd): Promise<boolean> {
-  if (!member.isRunning) return false;
+  if (!member.isRunning || member.isPaused) return false;
   try {
     const response = await fetch(`${member.endpoint}/v3/maintenance/status`, {
       method: 'POST',

@@ -28,6 +28,8 @@ export interface TestEtcd extends AsyncDisposable {
   /** Temporary. */
   readonly dataDir: string;
   readonly isRunning: boolean;
+  /** It may still answer for a moment: the system stops a process some time after the signal. */
+  readonly isPaused: boolean;
   /** Ends the process and waits for its end; nothing starts it again but `restart`. @default 'SIGKILL' */
   kill(signal?: 'SIGKILL' | 'SIGTERM' | 'SIGINT'): Promise<void>;
   /** Holds it as a hanging machine would (SIGSTOP): connections stay open, nothing is answered. */
@@ -77,6 +79,7 @@ export async function createMember(
   const dataDir = await mkdtemp(join(tmpdir(), 'concord-etcd-'));
   const launch = await launchOptions(binary, join(dataDir, 'etcd'), plan, initialCluster, options);
   let etcd: EtcdProcess | undefined;
+  let isPaused = false;
   let stopped: Promise<void> | undefined;
 
   const latest = (): EtcdProcess => {
@@ -103,18 +106,24 @@ export async function createMember(
     get isRunning() {
       return etcd?.hasExited() === false;
     },
+    get isPaused() {
+      return isPaused;
+    },
     async kill(signal = 'SIGKILL') {
       latest().kill(signal);
       await latest().exited;
     },
     pause() {
       latest().kill('SIGSTOP');
+      isPaused = true;
     },
     resume() {
       latest().kill('SIGCONT');
+      isPaused = false;
     },
     async restart() {
       if (etcd !== undefined) await terminateEtcd(etcd);
+      isPaused = false;
       etcd = await launchEtcd(launch, { signal: new AbortController().signal });
     },
     stop: stopOnce,
