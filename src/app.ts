@@ -2,10 +2,14 @@
 
 import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
+import { ElectionService } from '../gen/concord/election/v1/election_service_pb.ts';
 import { file_concord_error_v1_error_reason } from '../gen/concord/error/v1/error_reason_pb.ts';
 import { KvService } from '../gen/concord/kv/v1/kv_service_pb.ts';
+import { LeaseService } from '../gen/concord/lease/v1/lease_service_pb.ts';
+import { LockService } from '../gen/concord/lock/v1/lock_service_pb.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
+import { type CoordinationStats, startCoordination } from './coordination.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
 import { createWatch } from './domain/watch/watch.ts';
 import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
@@ -16,10 +20,13 @@ import { createOperatorRoutes } from './http/operator-routes.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
 import { createChecks } from './rpc/checks/checks.ts';
 import { createValidate } from './rpc/checks/validation.ts';
+import { createElectionHandlers } from './rpc/election/election-handlers.ts';
 import { createHealthHandlers } from './rpc/health/health-handlers.ts';
 import { startReadiness } from './rpc/health/readiness.ts';
 import { createKvHandlers } from './rpc/kv/kv-handlers.ts';
 import { createWatchHandler } from './rpc/kv/watch-handler.ts';
+import { createLeaseHandlers } from './rpc/lease/lease-handlers.ts';
+import { createLockHandlers } from './rpc/lock/lock-handlers.ts';
 import { registerReflection } from './rpc/reflection/reflection.ts';
 import type { Settings } from './settings/definitions.ts';
 import { systemClock } from './system-clock.ts';
@@ -35,7 +42,7 @@ export interface App extends AsyncDisposable {
   readonly embedded: EmbeddedEtcd | undefined;
   readonly etcd: Etcd;
   /** What it holds at the moment. */
-  stats(): { readonly server: ServerStats; readonly watch: WatchHubStats };
+  stats(): { readonly server: ServerStats; readonly watch: WatchHubStats } & CoordinationStats;
   /** Rejects when the gateway cannot go on: the etcd that it ran keeps crashing. Never resolves before it is drained. */
   readonly failed: Promise<void>;
   drain(): Promise<void>;
@@ -76,14 +83,38 @@ export async function createApp(
       { historyBytes: settings.watchHistoryBytes },
     ),
   );
-  const services = [KvService, Health];
+  const watch = createWatch(hub, etcd.store);
+  const coordination = started.use(
+    startCoordination({
+      store: etcd.store,
+      leases: etcd.leases,
+      source: etcd.watches,
+      watch,
+      clock: systemClock,
+    }),
+  );
+  const { leases, locks, elections, sessions } = coordination;
+  const services = [KvService, LeaseService, LockService, ElectionService];
   const validate = createValidate();
-  const watch = createWatchHandler(createWatch(hub, etcd.store), etcd.watches);
+  const watchHandler = createWatchHandler(watch, etcd.watches);
 
   function routes(router: ConnectRouter): void {
-    router.service(KvService, createKvHandlers(kv, watch));
-    router.service(Health, createHealthHandlers(readiness, [KvService.typeName]));
-    registerReflection(router, services, [file_concord_error_v1_error_reason, file_google_rpc_error_details]);
+    router.service(KvService, createKvHandlers(kv, watchHandler));
+    router.service(LeaseService, createLeaseHandlers({ leases, sessions, clock: systemClock }));
+    router.service(LockService, createLockHandlers({ locks, clock: systemClock, log }));
+    router.service(ElectionService, createElectionHandlers(elections, systemClock));
+    router.service(
+      Health,
+      createHealthHandlers(
+        readiness,
+        services.map(({ typeName }) => typeName),
+      ),
+    );
+    registerReflection(
+      router,
+      [...services, Health],
+      [file_concord_error_v1_error_reason, file_google_rpc_error_details],
+    );
   }
 
   const server = started.use(
@@ -91,7 +122,7 @@ export async function createApp(
       listen: settings.listen,
       tls: tlsIdentity(settings),
       routes,
-      streams: [streamRpc(KvService.method.watch, validate, watch)],
+      streams: [streamRpc(KvService.method.watch, validate, watchHandler)],
       interceptors: [createChecks(validate)],
       observer: createCallObserver(log, metrics),
       httpRoutes: createOperatorRoutes(readiness, metrics),
@@ -113,17 +144,38 @@ export async function createApp(
     () => hub.stats().channels,
   );
   metrics.gauge('concord_watch_history_bytes', 'Changes held in memory.', () => hub.stats().historyBytes);
+  metrics.gauge(
+    'concord_leases_kept',
+    'Leases that this gateway renews.',
+    () => coordination.stats().engine.kept,
+  );
+  metrics.gauge(
+    'concord_leases_auto_renewed',
+    'Those of them that it renews without a caller.',
+    () => coordination.stats().autoRenewed,
+  );
+  metrics.gauge(
+    'concord_leases_lost',
+    'Leases that ended, or could not be renewed in time, since the start.',
+    () => coordination.stats().engine.lost,
+  );
+  metrics.gauge(
+    'concord_sessions',
+    'Leases that live as long as a stream of a caller.',
+    () => coordination.stats().sessions,
+  );
   await readiness.check();
 
   // Torn down in the order opposite to the start: first the server drains, last etcd stops.
   const running = started.move();
   running.defer(() => readiness.drain());
+  running.defer(() => sessions.drain());
   const drain = () => running.disposeAsync();
   return {
     listeners: server.listeners,
     embedded,
     etcd,
-    stats: () => ({ server: server.stats(), watch: hub.stats() }),
+    stats: () => ({ server: server.stats(), watch: hub.stats(), ...coordination.stats() }),
     failed: embedded?.exited ?? new Promise(() => {}),
     drain,
     [Symbol.asyncDispose]: drain,

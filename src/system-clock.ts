@@ -5,6 +5,7 @@ import type { Clock } from './domain/clock.ts';
 /** Monotonic; its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => performance.now(),
+  wallMs: () => Date.now(),
   after(ms, run) {
     const timer = setTimeout(run, ms);
     timer.unref();

@@ -4,6 +4,8 @@
 export interface Clock {
   /** Milliseconds of a clock that never goes back. */
   now(): number;
+  /** Milliseconds since 1970, for people to read: it may jump. */
+  wallMs(): number;
   /** Calls `run` once, after so long; the function returned takes it back. */
   after(ms: number, run: () => void): () => void;
 }

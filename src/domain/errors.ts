@@ -32,7 +32,16 @@ export type ErrorReason =
   | 'TOO_MANY_OPERATIONS'
   | 'FENCE_LOST'
   | 'WATCH_TOO_SLOW'
-  | 'RESUME_TOKEN_INVALID';
+  | 'RESUME_TOKEN_INVALID'
+  | 'LEASE_ALREADY_EXISTS'
+  | 'SESSION_NOT_FOUND'
+  | 'SESSION_TAKEN_OVER'
+  | 'LOCK_HELD'
+  | 'NOT_LOCK_HOLDER'
+  | 'LOCK_MODE_MISMATCH'
+  | 'NO_LEADER'
+  | 'NOT_LEADER'
+  | 'CANDIDATE_NOT_FOUND';
 
 /** A failure with a reason that callers can act on. */
 export class DomainError extends Error {

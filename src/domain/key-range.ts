@@ -13,7 +13,7 @@ export function singleKey(key: Uint8Array): KeyRange {
 }
 
 /** Returns the range of every key that begins with `prefix`; an empty prefix is every key there is. */
-export function prefixRange(prefix: Uint8Array): KeyRange {
+export function prefixRange(prefix: Uint8Array): KeySpan {
   return { kind: 'range', start: prefix, end: prefixEnd(prefix) };
 }
 

@@ -27,8 +27,11 @@ export interface KeyValue {
 /** How much of each key is read. */
 export type View = 'full' | 'keys' | 'count';
 
-/** `newest`: by the revision of the last change, latest first. All but `ascending` make the store read the whole range. */
-export type ReadOrder = 'ascending' | 'descending' | 'newest';
+/**
+ * By key; or `newest`: by the revision of the last change, latest first; or by the revision of creation, `eldest` or `youngest`
+ * first. All but `ascending` make the store read the whole range.
+ */
+export type ReadOrder = 'ascending' | 'descending' | 'newest' | 'eldest' | 'youngest';
 
 /** What a read asks for. */
 export interface ReadOperation {
@@ -40,6 +43,8 @@ export interface ReadOperation {
   readonly order?: ReadOrder;
   /** At most so many keys. @default no limit */
   readonly limit?: number;
+  /** Only keys that were created before this revision. @default all */
+  readonly createdBefore?: bigint;
   /** The revision to read at. @default the newest */
   readonly revision?: bigint;
   /** Whether one member may answer by itself, perhaps a moment behind. @default false */
@@ -205,14 +210,50 @@ export interface GrantedLease {
   readonly ttlSeconds: bigint;
 }
 
-/** Grants and revokes leases. Fails as {@link KeyValueStore} does. */
+/** What a lease is at the moment. */
+export interface LeaseStatus {
+  readonly grantedTtlSeconds: bigint;
+  /** Whole seconds, rounded down. */
+  readonly remainingTtlSeconds: bigint;
+  /** Those attached to it, in no order; empty where they were not asked for. */
+  readonly keys: readonly Uint8Array[];
+}
+
+/**
+ * Grants, renews and revokes leases. Fails as {@link KeyValueStore} does.
+ *
+ * A lease lives at least its time to live, counted from when its grant or its last renewal that succeeded was called.
+ */
 export interface LeaseStore {
-  /** Grants a lease of at least `ttlSeconds` (1 to 9e9) under an id that the store's callers can hold as a number. */
-  grant(ttlSeconds: bigint, options: OperationOptions): Promise<GrantedLease>;
+  /**
+   * Grants a lease of at least `ttlSeconds` (1 to 9e9), under `leaseId` or else an id that callers can hold as a number.
+   *
+   * Rejects with LEASE_ALREADY_EXISTS where that id is taken.
+   */
+  grant(
+    request: { readonly ttlSeconds: bigint; readonly leaseId?: bigint | undefined },
+    options: OperationOptions,
+  ): Promise<AtRevision<GrantedLease>>;
+
+  /**
+   * Renews a lease, and returns the time to live that it has again. All renewals share one stream, and a renewal outlives
+   * streams that break. Rejects with LEASE_NOT_FOUND where the lease is gone.
+   */
+  keepAlive(leaseId: bigint, options: OperationOptions): Promise<AtRevision<GrantedLease>>;
+
+  /** Returns what a lease is. Rejects with LEASE_NOT_FOUND where it is gone. */
+  timeToLive(
+    leaseId: bigint,
+    request: { readonly withKeys: boolean },
+    options: OperationOptions,
+  ): Promise<AtRevision<LeaseStatus>>;
+
+  /** Returns the ids of all leases, in no order. */
+  list(options: OperationOptions): Promise<AtRevision<{ readonly leaseIds: readonly bigint[] }>>;
 
   /** Returns whether a lease exists. */
   isAlive(leaseId: bigint, options: OperationOptions): Promise<boolean>;
 
-  /** Ends a lease and deletes its keys. Rejects with LEASE_NOT_FOUND where it is gone already. */
-  revoke(leaseId: bigint, options: OperationOptions): Promise<void>;
+  /** Ends a lease and deletes its keys, all at the revision returned. Rejects with LEASE_NOT_FOUND where it is gone already. */
+  revoke(leaseId: bigint, options: OperationOptions): Promise<{ readonly revision: bigint }>;
 }

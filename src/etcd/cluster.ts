@@ -4,10 +4,12 @@
 // one second, then asks the next. A write is sent again only where it surely had no effect. Besides, each member of several is
 // probed every second, so that a dead or a stalled one is known before a caller meets it.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Metadata } from '@grpc/grpc-js';
 import type { OperationOptions } from '../domain/store.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type Attempt, toDomainError } from './errors.ts';
+import { findLeader } from './find-leader.ts';
 import type { Answer, EtcdServiceName, Member } from './member.ts';
 import { isPassing, isSurelyNotApplied, isTokenRejected, Status } from './status.ts';
 
@@ -27,9 +29,19 @@ export const DEFAULT_CLUSTER_TIMES: ClusterTimes = {
   probeIntervalMs: 1_000,
 };
 
-const SUSPECT_MS = 5_000;
+/** For how long others are asked first after a member failed. */
+export const SUSPECT_MS = 5_000;
+
 const MAX_ATTEMPTS = 4;
 const RETRY_DELAY_MS = 40;
+const LEADER_ROUND_MS = 300;
+const LEADER_PAUSE_MS = 50;
+
+/** A member, and the metadata for a stream to it. */
+export interface Choice {
+  readonly member: Member;
+  readonly metadata: Metadata;
+}
 
 /** A request to any member. */
 export interface ClusterCall {
@@ -59,6 +71,11 @@ export class Cluster {
       this.#prober = setInterval(() => void this.#probe(), times.probeIntervalMs);
       this.#prober.unref();
     }
+  }
+
+  /** The longest a call may take, in milliseconds. */
+  get callTimeoutMs(): number {
+    return this.#times.callTimeoutMs;
   }
 
   /** Closes all connections; calls in flight fail. */
@@ -107,13 +124,35 @@ export class Cluster {
   }
 
   /** Returns the member whose turn it is, and the metadata for a stream to it. Rejects with a DomainError. */
-  async choose(): Promise<{ readonly member: Member; readonly metadata: Metadata }> {
+  async choose(): Promise<Choice> {
     const members = this.#inOrder();
     const [member] = members;
     if (member === undefined) throw new Error('a cluster has at least one member');
     const token = await this.#authenticator.token(members, Date.now() + this.#times.callTimeoutMs);
     if (token.kind === 'failed') throw toDomainError(token.error, { isWrite: false });
     return { member, metadata: token.metadata };
+  }
+
+  /**
+   * Returns the member that leads, and the metadata for a stream to it. Where none says of itself that it leads, they are asked
+   * again for one second, as long as an election takes; then it is the member whose turn it is. Rejects with a DomainError.
+   */
+  async chooseLeader(): Promise<Choice> {
+    const untilMs = performance.now() + this.#times.attemptTimeoutMs;
+    for (;;) {
+      const choice = await this.choose();
+      if (this.#members.length === 1 || performance.now() >= untilMs) return choice;
+      const member = await this.#leader(choice.metadata);
+      if (member !== undefined) return { member, metadata: choice.metadata };
+      await delay(LEADER_PAUSE_MS);
+    }
+  }
+
+  /** Returns the member that leads; undefined where that is not known at the moment. */
+  async leader(): Promise<Member | undefined> {
+    if (this.#members.length === 1) return this.#members[0];
+    const token = await this.#authenticator.token(this.#members, Date.now() + LEADER_ROUND_MS);
+    return token.kind === 'ok' ? this.#leader(token.metadata) : undefined;
   }
 
   /** Forgets a token that a stream was refused for. */
@@ -135,6 +174,12 @@ export class Cluster {
       },
     );
     return answer.kind === 'ok' ? answer.value.version : undefined;
+  }
+
+  async #leader(metadata: Metadata): Promise<Member | undefined> {
+    const leader = await findLeader(this.#members, metadata, Date.now() + LEADER_ROUND_MS);
+    if (leader.kind === 'tokenRejected') this.discardToken(metadata);
+    return leader.kind === 'known' ? leader.member : undefined;
   }
 
   /** The members, each in turn the first, those under suspicion last. */

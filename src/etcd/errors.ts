@@ -16,6 +16,9 @@ export interface Attempt {
 
 type Rule = readonly [RegExp, ErrorReason, string];
 
+const LEASE_NOT_FOUND = 'The lease does not exist; it expired or was revoked';
+const STORE_UNAVAILABLE = 'Etcd does not answer; try again later';
+
 const RULES: readonly Rule[] = [
   [/revision has been compacted/, 'REVISION_COMPACTED', 'The revision was compacted away; read a newer one'],
   [/is a future revision/, 'REVISION_IN_FUTURE', 'The store has not reached the revision'],
@@ -31,7 +34,12 @@ const RULES: readonly Rule[] = [
     'The request exceeds the 1.5 MiB etcd takes',
   ],
   [/^Received message larger/, 'RESPONSE_TOO_LARGE', 'The answer is too large; ask for less at once'],
-  [/lease not found/, 'LEASE_NOT_FOUND', 'The lease does not exist; it expired or was revoked'],
+  [/lease not found/, 'LEASE_NOT_FOUND', LEASE_NOT_FOUND],
+  [
+    /lease already exists/,
+    'LEASE_ALREADY_EXISTS',
+    'A lease with this id exists already; choose another id, or let one be chosen',
+  ],
   [
     /database space exceeded/,
     'STORE_SPACE_EXCEEDED',
@@ -53,6 +61,16 @@ export function toDomainError(error: StatusError, attempt: Attempt): DomainError
   return new DomainError(reason, message, metadataOf(reason, attempt), { cause: error });
 }
 
+/** Returns the error for a lease that etcd says is gone in an answer, and not as a failure. */
+export function leaseNotFound(leaseId: bigint): DomainError {
+  return new DomainError('LEASE_NOT_FOUND', LEASE_NOT_FOUND, { lease_id: String(leaseId) });
+}
+
+/** Returns the error for a call that was given up before etcd answered, and had no effect that matters. */
+export function storeUnavailable(cause: unknown): DomainError {
+  return new DomainError('STORE_UNAVAILABLE', STORE_UNAVAILABLE, {}, { cause });
+}
+
 function classify(error: StatusError, { isWrite }: Attempt): readonly [ErrorReason, string] {
   for (const [pattern, reason, message] of RULES) {
     if (pattern.test(error.details)) return [reason, message];
@@ -70,7 +88,7 @@ function classify(error: StatusError, { isWrite }: Attempt): readonly [ErrorReas
             'OUTCOME_UNKNOWN',
             "Etcd's answer was lost; the write may or may not have happened. Read before writing again",
           ]
-        : ['STORE_UNAVAILABLE', 'Etcd does not answer; try again later'];
+        : ['STORE_UNAVAILABLE', STORE_UNAVAILABLE];
     default:
       return ['STORE_REJECTED', `Etcd refused the request: ${error.details}`];
   }
@@ -79,6 +97,7 @@ function classify(error: StatusError, { isWrite }: Attempt): readonly [ErrorReas
 function metadataOf(reason: ErrorReason, { leaseId, revision }: Attempt): Record<string, string> {
   switch (reason) {
     case 'LEASE_NOT_FOUND':
+    case 'LEASE_ALREADY_EXISTS':
       return leaseId === undefined ? {} : { lease_id: String(leaseId) };
     case 'REVISION_COMPACTED':
     case 'REVISION_IN_FUTURE':

@@ -2,7 +2,7 @@
 
 import type { Client, ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js';
 import { noop } from 'cockatiel';
-import { Etcd3, type IWatchResponse } from 'etcd3';
+import { Etcd3, type ILeaseKeepAliveResponse, type IWatchResponse } from 'etcd3';
 import type { StatusError } from './status.ts';
 
 /** Certificates for TLS to etcd, as PEM. */
@@ -37,6 +37,9 @@ type UnaryMethod = (
 
 /** A stream of watches. */
 export type WatchCall = ClientDuplexStream<object, IWatchResponse>;
+
+/** A stream of renewals of leases. */
+export type KeepAliveCall = ClientDuplexStream<object, ILeaseKeepAliveResponse>;
 
 /** The largest answer taken from etcd, in bytes; etcd itself sends up to 2 GiB. */
 export const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -105,9 +108,22 @@ export class Member extends Etcd3 {
 
   /** Opens a stream of watches. A member that cannot be reached is an error of the stream. */
   async openWatch(metadata: Metadata): Promise<WatchCall> {
-    return this.pool.withConnection('Watch', ({ client }) => {
-      const watch = Reflect.get(client, 'watch') as (metadata: Metadata) => WatchCall;
-      return watch.call(client, metadata);
+    return this.#openStream('Watch', 'watch', metadata);
+  }
+
+  /** Opens a stream of renewals. A member that cannot be reached is an error of the stream. */
+  async openKeepAlive(metadata: Metadata): Promise<KeepAliveCall> {
+    return this.#openStream('Lease', 'leaseKeepAlive', metadata);
+  }
+
+  async #openStream<T>(
+    service: 'Watch' | 'Lease',
+    method: string,
+    metadata: Metadata,
+  ): Promise<ClientDuplexStream<object, T>> {
+    return this.pool.withConnection(service, ({ client }) => {
+      const open = Reflect.get(client, method) as (metadata: Metadata) => ClientDuplexStream<object, T>;
+      return open.call(client, metadata);
     });
   }
 }

@@ -41,18 +41,22 @@ export function rangeRequest({
   view,
   order,
   limit,
+  createdBefore,
   revision,
   serializable,
 }: ReadOperation): IRangeRequest {
   return {
     ...keysOf(range),
     ...(limit !== undefined && { limit }),
+    ...(createdBefore !== undefined && { max_create_revision: String(createdBefore - 1n) }),
     ...(revision !== undefined && revision !== 0n && { revision: String(revision) }),
     ...(serializable && { serializable }),
     ...(view === 'keys' && { keys_only: true }),
     ...(view === 'count' && { count_only: true }),
     ...(order === 'descending' && { sort_order: 'Descend', sort_target: 'Key' }),
     ...(order === 'newest' && { sort_order: 'Descend', sort_target: 'Mod' }),
+    ...(order === 'eldest' && { sort_order: 'Ascend', sort_target: 'Create' }),
+    ...(order === 'youngest' && { sort_order: 'Descend', sort_target: 'Create' }),
   };
 }
 

@@ -5,7 +5,7 @@ import type { KeyValueStore, LeaseStore, WatchSource } from '../domain/store.ts'
 import { createAuthenticator, type EtcdUser } from './authenticator.ts';
 import { Cluster, type ClusterTimes, DEFAULT_CLUSTER_TIMES } from './cluster.ts';
 import { createKeyValueStore } from './key-value-store.ts';
-import { createLeaseStore } from './lease-store.ts';
+import { createLeaseStore } from './lease/lease-store.ts';
 import { type EtcdTls, Member } from './member.ts';
 import { createWatchSource } from './watch/watch-source.ts';
 
@@ -33,13 +33,15 @@ export function openEtcd({ endpoints, user, tls, times }: EtcdOptions): Etcd {
   const members = endpoints.map((endpoint) => new Member(endpoint, tls));
   const cluster = new Cluster(members, createAuthenticator(user), { ...DEFAULT_CLUSTER_TIMES, ...times });
   const watches = createWatchSource(cluster);
+  const leases = createLeaseStore(cluster);
   function close(): void {
     watches.close();
+    leases.close();
     cluster.close();
   }
   return {
     store: createKeyValueStore(cluster),
-    leases: createLeaseStore(cluster),
+    leases,
     watches,
     async version(options) {
       const status = await cluster.call<{ readonly version: string }>(

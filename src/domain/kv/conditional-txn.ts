@@ -1,7 +1,7 @@
 // Writes that happen only while their conditions hold, and say which one did not.
 
 import { DomainError } from '../errors.ts';
-import { type Fence, fenceCompare, fenceLost, fenceRead } from '../fence.ts';
+import { type Fence, fenceCompare, fenceLost, fenceRead, isFenceMet } from '../fence.ts';
 import { type KeyRange, singleKey } from '../key-range.ts';
 import type {
   AtRevision,
@@ -61,8 +61,7 @@ export async function conditionalTxn(
   if (succeeded) return { results, revision };
 
   const newest = results.map((result) => (result.kind === 'read' ? result.kvs[0] : undefined));
-  if (fence !== undefined && newest[expectations.length]?.createRevision !== fence.token)
-    throw fenceLost(fence);
+  if (fence !== undefined && !isFenceMet(fence, newest[expectations.length])) throw fenceLost(fence);
   for (const [i, expectation] of expectations.entries()) {
     const actual = newest[i];
     if (!isMet(expectation, actual)) throw revisionMismatch(expectation, actual);

@@ -188,7 +188,7 @@ async function withLease<T>(
   write: (leaseId: bigint) => Promise<T>,
 ): Promise<T> {
   if (ttlSeconds === undefined) return write(0n);
-  const lease = await leases.grant(ttlSeconds, options);
+  const lease = await leases.grant({ ttlSeconds }, options);
   try {
     return await write(lease.leaseId);
   } catch (error) {

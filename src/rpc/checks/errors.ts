@@ -44,6 +44,15 @@ export const CODES: Readonly<Record<ErrorReason, Code>> = {
   FENCE_LOST: Code.FailedPrecondition,
   WATCH_TOO_SLOW: Code.ResourceExhausted,
   RESUME_TOKEN_INVALID: Code.InvalidArgument,
+  LEASE_ALREADY_EXISTS: Code.AlreadyExists,
+  SESSION_NOT_FOUND: Code.NotFound,
+  SESSION_TAKEN_OVER: Code.Aborted,
+  LOCK_HELD: Code.Aborted,
+  NOT_LOCK_HOLDER: Code.FailedPrecondition,
+  LOCK_MODE_MISMATCH: Code.FailedPrecondition,
+  NO_LEADER: Code.NotFound,
+  NOT_LEADER: Code.FailedPrecondition,
+  CANDIDATE_NOT_FOUND: Code.NotFound,
 };
 
 /** Returns the Connect error for whatever a handler threw. */

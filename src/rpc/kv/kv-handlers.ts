@@ -10,10 +10,12 @@ import {
   ListRequestSchema,
   type PutRequest,
 } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
-import { Consistency, Order } from '../../../gen/concord/kv/v1/reading_pb.ts';
+import { Order } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { singleKey } from '../../domain/key-range.ts';
 import type { KvService, PutEntry } from '../../domain/kv/kv-service.ts';
-import type { Freshness } from '../../domain/reading/fresh-read.ts';
+import { freshnessOf } from '../fields/freshness.ts';
+import { toBytes, toText } from '../fields/text-or-bytes.ts';
+import { wholeSecondsOf } from '../fields/times.ts';
 import {
   DEFAULT_PAGE_SIZE,
   fenceOf,
@@ -25,7 +27,6 @@ import {
   viewOf,
 } from './kv-messages.ts';
 import { type PagePosition, readPageToken, writePageToken } from './page-token.ts';
-import { toBytes, toText } from './text-or-bytes.ts';
 import type { WatchHandler } from './watch-handler.ts';
 
 const DEFAULT_DELIMITER = '/';
@@ -161,13 +162,6 @@ export function createKvHandlers(
   };
 }
 
-function freshnessOf(request: {
-  readonly consistency: Consistency;
-  readonly minRevision: bigint;
-}): Freshness {
-  return { serializable: request.consistency === Consistency.SERIALIZABLE, minRevision: request.minRevision };
-}
-
 function entryOf(entry: PutRequest | BatchPutRequest_Entry): PutEntry {
   return {
     key: toBytes(entry.key, entry.keyBytes),
@@ -177,9 +171,8 @@ function entryOf(entry: PutRequest | BatchPutRequest_Entry): PutEntry {
   };
 }
 
-/** Etcd counts whole seconds: a part of one is taken for a whole. */
 function ttlSecondsOf(ttl: Duration | undefined): bigint | undefined {
-  return ttl && ttl.seconds + (ttl.nanos > 0 ? 1n : 0n);
+  return ttl && wholeSecondsOf(ttl);
 }
 
 function cursorOf(position: PagePosition | undefined) {

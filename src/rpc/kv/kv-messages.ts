@@ -15,7 +15,7 @@ import {
 import type { Fence } from '../../domain/fence.ts';
 import { type KeyRange, prefixRange, singleKey } from '../../domain/key-range.ts';
 import type { Compare, KeyValue, Operation, OperationResult, Txn, View } from '../../domain/store.ts';
-import { toBytes, toText } from './text-or-bytes.ts';
+import { toBytes, toText } from '../fields/text-or-bytes.ts';
 
 /** How many keys a page, or a read in a transaction, has at most where the request does not say. */
 export const DEFAULT_PAGE_SIZE = 100;

@@ -1,7 +1,7 @@
 // Page tokens: where a listing goes on, tied to the request that began it.
 
 import { pageTokenInvalid } from '../../domain/reading/list.ts';
-import { seal, unseal } from './sealed-text.ts';
+import { seal, unseal } from '../fields/sealed-text.ts';
 
 /** Where a listing goes on. */
 export interface PagePosition {

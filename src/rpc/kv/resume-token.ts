@@ -2,7 +2,7 @@
 
 import { type KeyRange, spanOf } from '../../domain/key-range.ts';
 import { reasonError } from '../checks/errors.ts';
-import { seal, unseal } from './sealed-text.ts';
+import { seal, unseal } from '../fields/sealed-text.ts';
 
 /** Where a watch goes on. */
 export interface ResumePosition {

@@ -1,7 +1,6 @@
 // KvService.Watch: parses the request, and writes the domain's messages as those of the contract.
 
 import { create } from '@bufbuild/protobuf';
-import type { Duration } from '@bufbuild/protobuf/wkt';
 import { Event_Type, type Event as EventMessage, EventSchema } from '../../../gen/concord/kv/v1/event_pb.ts';
 import {
   type WatchRequest,
@@ -17,17 +16,16 @@ import type { OperationOptions, WatchSource } from '../../domain/store.ts';
 import type { Change } from '../../domain/watch/change.ts';
 import { createView } from '../../domain/watch/view.ts';
 import type { Watch, WatchMessage, WatchQuery } from '../../domain/watch/watch.ts';
+import { toBytes } from '../fields/text-or-bytes.ts';
+import { checkpointIntervalOf } from '../fields/times.ts';
 import { keyValueMessage, optionalKeyValue, rangeOf } from './kv-messages.ts';
 import { createResumeTokens, type ResumeTokens } from './resume-token.ts';
-import { toBytes } from './text-or-bytes.ts';
 
 /** Serves one watch. */
 export type WatchHandler = (
   request: WatchRequest,
   options: OperationOptions,
 ) => AsyncGenerator<WatchResponse>;
-
-const DEFAULT_CHECKPOINT_INTERVAL_MS = 15_000;
 
 /** Creates the handler. Messages of equal views at one revision are one object, so that they can be encoded once. */
 export function createWatchHandler(watch: Watch, source: Pick<WatchSource, 'clusterId'>): WatchHandler {
@@ -90,7 +88,7 @@ function queryOf(request: WatchRequest, range: KeyRange, tokens: ResumeTokens): 
     includeSnapshot: request.includeSnapshot,
     isKeysOnly: keysOnly,
     isCoalescing: request.coalesce,
-    checkpointIntervalMs: millisecondsOf(request.checkpointInterval) ?? DEFAULT_CHECKPOINT_INTERVAL_MS,
+    checkpointIntervalMs: checkpointIntervalOf(request.checkpointInterval),
   };
 }
 
@@ -108,10 +106,6 @@ function changesOf(changes: WatchRequest_Changes): 'all' | 'puts' | 'deletes' {
     default:
       return 'all';
   }
-}
-
-function millisecondsOf(duration: Duration | undefined): number | undefined {
-  return duration && Number(duration.seconds) * 1_000 + duration.nanos / 1_000_000;
 }
 
 const KINDS = {

@@ -12,7 +12,7 @@ import {
 } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { Order } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { prefixRange, spanOf } from '../../../src/domain/key-range.ts';
-import { seal } from '../../../src/rpc/kv/sealed-text.ts';
+import { seal } from '../../../src/rpc/fields/sealed-text.ts';
 import { type Failure, failureOf } from '../../support/failure-of.ts';
 import { mutated } from '../../support/random-messages.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KvService } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { Consistency, Encoding, Order, View } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { Compare_Comparison } from '../../../gen/concord/kv/v1/txn_pb.ts';
-import { holderKey } from '../../../src/domain/fence.ts';
+import { leaderKey, lockHolderKey } from '../../../src/domain/fence.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { PROTOCOLS } from '../../support/protocols.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
@@ -352,18 +352,36 @@ describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
     });
   });
 
-  it('lets a fenced write through only while its token holds', async () => {
+  it('lets a write through only while the token of its lock holds', async () => {
     const kv = connect();
-    const lock = randomUUID();
+    const lock = `a lock/${randomUUID()}`;
+    const token = 4_711n;
+    const holder = Buffer.from(lockHolderKey(lock, token)).toString();
+    await kv.put({ key: holder });
+    await expectFenced({ case: 'lock', value: lock }, token, holder);
+  });
+
+  it('lets a write through only while the term of its election lasts', async () => {
+    const kv = connect();
+    const election = randomUUID();
+    const leader = Buffer.from(leaderKey(election)).toString();
+    const { revision } = await kv.put({ key: leader, value: 'me' });
+    await expectFenced({ case: 'election', value: election }, revision, leader);
+  });
+
+  async function expectFenced(
+    holder: { readonly case: 'lock' | 'election'; readonly value: string },
+    token: bigint,
+    holderKey: string,
+  ): Promise<void> {
+    const kv = connect();
     const key = `${prefixOf()}fenced`;
-    const holder = Buffer.from(holderKey({ kind: 'lock', name: lock })).toString();
-    const { revision: token } = await kv.put({ key: holder, value: 'me' });
-    const fence = { holder: { case: 'lock', value: lock }, token } as const;
-    const stale = { ...fence, token: token + 1n };
+    const fence = { holder, token };
+    const stale = { holder, token: token + 1n };
     const lost = {
       code: 'FailedPrecondition',
       reason: 'FENCE_LOST',
-      metadata: { lock, token: String(token + 1n) },
+      metadata: { [holder.case]: holder.value, token: String(token + 1n) },
     };
 
     await kv.put({ key, value: '1', fence });
@@ -377,9 +395,9 @@ describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
       await failureOf(kv.txn({ success: [{ operation: { case: 'put', value: { key } } }], fence: stale })),
     ).toMatchObject(lost);
     expect((await kv.get({ key })).kv).toMatchObject({ value: '3', version: 3n });
-    await kv.delete({ key: holder });
+    await kv.delete({ key: holderKey });
     expect(await failureOf(kv.put({ key, fence }))).toMatchObject({ reason: 'FENCE_LOST' });
-  });
+  }
 
   it('names the field that breaks a rule', async () => {
     const kv = connect();

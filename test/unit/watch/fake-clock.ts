@@ -14,6 +14,10 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  wallMs(): number {
+    return this.#nowMs;
+  }
+
   after(ms: number, run: () => void): () => void {
     const timer = { atMs: this.#nowMs + ms, run };
     this.#timers.add(timer);

@@ -1,0 +1,80 @@
+// What leases, sessions, locks and elections need of each other, put together: a part of the composition root.
+
+import { randomUUID } from 'node:crypto';
+import type { Clock } from './domain/clock.ts';
+import { createElectionService, type ElectionService } from './domain/election/election-service.ts';
+import { AutoRenewal } from './domain/lease/auto-renewal.ts';
+import { createFadingLease } from './domain/lease/fading-lease.ts';
+import { LeaseEngine, type LeaseEngineStats } from './domain/lease/lease-engine.ts';
+import { mirrorLeaseRecords } from './domain/lease/lease-records.ts';
+import { createLeaseService, type LeaseService } from './domain/lease/lease-service.ts';
+import { startReplica } from './domain/lease/replica.ts';
+import { createLockService, type LockService } from './domain/lock/lock-service.ts';
+import { Sessions } from './domain/session/sessions.ts';
+import type { KeyValueStore, LeaseStore, WatchSource } from './domain/store.ts';
+import type { Watch } from './domain/watch/watch.ts';
+
+/** The services, and what runs behind them. Disposing ends that; drain the sessions first. */
+export interface Coordination extends AsyncDisposable {
+  readonly leases: LeaseService;
+  readonly locks: LockService;
+  readonly elections: ElectionService;
+  readonly sessions: Sessions;
+  stats(): CoordinationStats;
+}
+
+/** What it holds at the moment. */
+export interface CoordinationStats {
+  readonly engine: LeaseEngineStats;
+  readonly sessions: number;
+  /** Leases that this replica renews without a caller. */
+  readonly autoRenewed: number;
+}
+
+/** What it needs. */
+export interface CoordinationDeps {
+  readonly store: KeyValueStore;
+  readonly leases: LeaseStore;
+  readonly source: WatchSource;
+  readonly watch: Watch;
+  readonly clock: Clock;
+}
+
+/** Starts it. It waits for nothing: while the store does not answer, it is tried again. */
+export function startCoordination({ store, leases, source, watch, clock }: CoordinationDeps): Coordination {
+  const random = Math.random;
+  const replicaId = randomUUID();
+  const engine = new LeaseEngine({ leases, clock, random });
+  const shared = { store, leases, engine, clock };
+  const autoRenewal = new AutoRenewal({ ...shared, random, replicaId });
+  const sessions = new Sessions(shared);
+  const replica = startReplica(shared, replicaId);
+  const records = mirrorLeaseRecords(
+    { store, source, clock },
+    {
+      renewed: autoRenewal.renewed,
+      replica: {
+        changed(key, change) {
+          autoRenewal.replica.changed(key, change);
+          if (key.replicaId === replicaId && change.kv === undefined) replica.forgotten();
+        },
+        synced: (revision) => autoRenewal.replica.synced?.(revision),
+      },
+      session: sessions.records,
+    },
+  );
+  sessions.follow(records);
+  const deps = { ...shared, source, watch, sessions, fadingLease: createFadingLease(leases, clock) };
+  return {
+    leases: createLeaseService({ store, leases, autoRenewal, clock }),
+    locks: createLockService(deps),
+    elections: createElectionService(deps),
+    sessions,
+    stats: () => ({ engine: engine.stats(), sessions: sessions.size, autoRenewed: autoRenewal.size }),
+    async [Symbol.asyncDispose]() {
+      records[Symbol.dispose]();
+      await replica[Symbol.asyncDispose]();
+      engine[Symbol.dispose]();
+    },
+  };
+}
