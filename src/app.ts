@@ -128,6 +128,7 @@ export async function createApp(
       httpRoutes: createOperatorRoutes(readiness, metrics),
       corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),
       defaultTimeoutMs: settings.requestTimeoutMs,
+      pingIntervalMs: settings.pingIntervalMs,
       maxRequestBytes: settings.maxRequestBytes,
       maxConnections: settings.maxConnections,
       maxStreams: settings.maxStreams,

@@ -161,6 +161,13 @@ export const DEFINITIONS = {
     default: '10s',
     description: 'The deadline of a call that brings none of its own. Streams have none.',
   }),
+  pingIntervalMs: define({
+    env: 'CONCORD_PING_INTERVAL',
+    type: duration(100, 3_600_000),
+    default: '10s',
+    description:
+      'How often an HTTP/2 connection is pinged. One that has not answered by the next ping is dropped, with what it holds.',
+  }),
   maxRequestBytes: define({
     env: 'CONCORD_MAX_REQUEST_BYTES',
     type: integer(1_024, 67_108_864),

@@ -25,6 +25,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 const ADDRESS = '127.0.0.1:8090';
 
 const blocks = readFencedBlocks(readFileSync('README.md', 'utf8'));
+const coordination = readFencedBlocks(readFileSync('docs/coordination.md', 'utf8'));
 const tools: ReadonlyMap<string, TestProgram> = new Map([
   ['curl', await findOnPath('curl')],
   ['grpcurl', await findGrpcurl()],
@@ -41,26 +42,8 @@ afterAll(async () => {
 });
 
 describe('the shell of the README', () => {
-  for (const block of blocks.filter(({ language, heading }) => language === 'sh' && !(heading in NOT_RUN))) {
-    const missing = missingTool(block);
-    if (missing !== undefined) {
-      it(`in line ${block.line}, under "${block.heading}", is not run: ${missing}`, () => {
-        // What it sends is held against the contract in test/unit/readme.test.ts.
-        expect(readRpcCommands(block.text).length + (block.text.match(/^grpcurl/gm)?.length ?? 0)).not.toBe(
-          0,
-        );
-      });
-      continue;
-    }
-    it(`in line ${block.line}, under "${block.heading}", does what it shows`, async () => {
-      const { exitCode, stdout, stderr } = await runShell(block.text);
-      const isFailureShown = block.answer?.text.startsWith('ERROR:') === true;
-      if (isFailureShown) expect(exitCode, stdout).not.toBe(0);
-      else expect(exitCode, stderr).toBe(0);
-      if (block.answer === undefined) return;
-      expect(maskPrinted(isFailureShown ? stderr : stdout)).toEqual(maskPrinted(block.answer.text));
-    });
-  }
+  for (const block of blocks.filter(({ language, heading }) => language === 'sh' && !(heading in NOT_RUN)))
+    runs(block);
 
   it('is left out only under headings that there are', () => {
     const headings = new Set(
@@ -68,6 +51,10 @@ describe('the shell of the README', () => {
     );
     expect(Object.keys(NOT_RUN).filter((heading) => !headings.has(heading))).toEqual([]);
   });
+});
+
+describe('the shell of docs/coordination.md', () => {
+  for (const block of coordination.filter(({ language }) => language === 'sh')) runs(block);
 });
 
 describe('the TypeScript of the README', () => {
@@ -109,10 +96,32 @@ describe('docs/operations.md', () => {
   });
 });
 
+/** Declares the test that a block of shell does what it shows. */
+function runs(block: FencedBlock): void {
+  const missing = missingTool(block);
+  if (missing !== undefined) {
+    it(`in line ${block.line}, under "${block.heading}", is not run: ${missing}`, () => {
+      // What it sends is held against the contract in test/unit/readme.test.ts.
+      expect(readRpcCommands(block.text).length + (block.text.match(/\bgrpcurl /gm)?.length ?? 0)).not.toBe(
+        0,
+      );
+    });
+    return;
+  }
+  it(`in line ${block.line}, under "${block.heading}", does what it shows`, async () => {
+    const { exitCode, stdout, stderr } = await runShell(block.text);
+    const isFailureShown = block.answer?.text.startsWith('ERROR:') === true;
+    if (isFailureShown) expect(exitCode, stdout).not.toBe(0);
+    else expect(exitCode, stderr).toBe(0);
+    if (block.answer === undefined) return;
+    expect(maskPrinted(isFailureShown ? stderr : stdout)).toEqual(maskPrinted(block.answer.text));
+  });
+}
+
 /** Why a block cannot be run on this machine. */
 function missingTool({ text }: FencedBlock): string | undefined {
   for (const [name, tool] of tools) {
-    if (tool.kind === 'missing' && new RegExp(`^${name} `, 'm').test(text)) return tool.why;
+    if (tool.kind === 'missing' && new RegExp(`\\b${name} `, 'm').test(text)) return tool.why;
   }
   return undefined;
 }

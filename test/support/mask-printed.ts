@@ -5,6 +5,10 @@ const VARYING = new Set([
   'modRevision',
   'version',
   'leaseId',
+  'fencingToken',
+  'termToken',
+  'expireTime',
+  'acquireTime',
   'nextPageToken',
   'actual_revision',
 ]);
@@ -12,7 +16,7 @@ const VARYING = new Set([
 /**
  * Takes out of what a command printed all that differs from run to run, so that it can be compared with what documentation shows.
  *
- * In JSON these are the values of revisions, versions, leases and page tokens, the encoded form of error details, and numbers inside
+ * In JSON these are the values of revisions, versions, leases, tokens and times, the encoded form of error details, and numbers inside
  * messages; in other text all numbers, folders, and how much space there is.
  */
 export function maskPrinted(text: string): unknown {

@@ -1,12 +1,15 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { create, fromJsonString } from '@bufbuild/protobuf';
+import { create, type DescService, fromJsonString } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { describe, expect, it } from 'vitest';
+import { ElectionService } from '../../gen/concord/election/v1/election_service_pb.ts';
 import { ErrorReasonSchema } from '../../gen/concord/error/v1/error_reason_pb.ts';
 import { KvService } from '../../gen/concord/kv/v1/kv_service_pb.ts';
+import { LeaseService } from '../../gen/concord/lease/v1/lease_service_pb.ts';
+import { LockService } from '../../gen/concord/lock/v1/lock_service_pb.ts';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
 import type { ErrorReason } from '../../src/domain/errors.ts';
 import { checkDataVersion } from '../../src/embedded/data-version.ts';
@@ -30,6 +33,7 @@ const ENDLESS = ['Watch'];
 const english = readFileSync('README.md', 'utf8');
 const chinese = readFileSync('README.zh-CN.md', 'utf8');
 const errors = readFileSync('docs/errors.md', 'utf8');
+const coordination = readFileSync('docs/coordination.md', 'utf8');
 
 describe('the READMEs', () => {
   it('show the same commands and answers', () => {
@@ -56,7 +60,12 @@ describe('the commands of the README', () => {
   const commands = readFencedBlocks(english).flatMap(({ language, text }) =>
     language === 'sh' ? readRpcCommands(text) : [],
   );
-  const services = new Map([KvService, Health].map((service) => [service.typeName, service]));
+  const services = new Map<string, DescService>(
+    [KvService, LeaseService, LockService, ElectionService, Health].map((service) => [
+      service.typeName,
+      service,
+    ]),
+  );
 
   it('call each rpc with each tool', () => {
     for (const tool of ['curl', 'grpcurl', 'buf curl']) {
@@ -104,6 +113,15 @@ describe.each(DOCUMENTS)('%s', (name) => {
         return anchor !== undefined && !readAnchors(readFileSync(file, 'utf8')).includes(anchor);
       });
     expect(dead).toEqual([]);
+  });
+});
+
+describe('docs/coordination.md', () => {
+  it.each([LeaseService, LockService, ElectionService])('names each rpc: $typeName', ({ methods }) => {
+    const named = [...coordination.matchAll(/`(\w+)`|LeaseService\/(\w+)|for rpc in ([\w ]+);/g)].flatMap(
+      ([, ...names]) => names.flatMap((name) => name?.split(' ') ?? []),
+    );
+    expect(methods.map(({ name }) => name).filter((name) => !named.includes(name))).toEqual([]);
   });
 });
 

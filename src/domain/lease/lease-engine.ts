@@ -49,6 +49,8 @@ export interface LeaseEngineStats {
 
 /** Renewals that fall due within this time are sent together. */
 const TICK_MS = 10;
+/** The timer looks again at least so often: one of Node.js holds no more than 2^31 ms. */
+const MAX_TIMER_MS = 86_400_000;
 const MIN_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
 const MAX_MARGIN_MS = 1_000;
@@ -180,7 +182,7 @@ export class LeaseEngine implements Disposable {
     this.#cancelTimer?.();
     this.#timerMs = dueMs;
     const delayMs = Math.max(TICK_MS, dueMs - this.#deps.clock.now());
-    this.#cancelTimer = this.#deps.clock.after(delayMs, () => this.#tick());
+    this.#cancelTimer = this.#deps.clock.after(Math.min(delayMs, MAX_TIMER_MS), () => this.#tick());
   }
 }
 
