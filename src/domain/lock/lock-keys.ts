@@ -37,11 +37,6 @@ export function queueRange(name: string): KeySpan {
   return prefixRange(encoder.encode(`${lockPrefix(name)}queue/`));
 }
 
-/** Returns the keys of all who hold a lock. */
-export function holdersRange(name: string): KeySpan {
-  return prefixRange(encoder.encode(`${lockPrefix(name)}holder/`));
-}
-
 /** Returns the key of one in the queue. */
 export function queueKey(name: string, mode: LockMode, leaseId: bigint): Uint8Array {
   return encoder.encode(`${lockPrefix(name)}queue/${mode}/${numberSegment(leaseId)}`);

@@ -130,7 +130,8 @@ export class WatchStream {
     // A message that was under way when its watch was canceled.
     if (open === undefined) return;
     if (response.canceled) {
-      this.#created.delete(response.watch_id);
+      // Etcd goes on counting a watch that was compacted away as open, until it is canceled or its stream ends.
+      this.#cancelById(response.watch_id);
       this.#takeCanceled(open.watch, response);
     } else if (response.events.length > 0) open.events(response.events.map(storeEvent), response.fragment);
     else open.progress(BigInt(response.header.revision));

@@ -9,6 +9,7 @@ import {
   WatchResponse_KindSchema,
 } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { collect } from '../../support/collect.ts';
+import { GATEWAY_WATCHES } from '../../support/etcd-watch-metrics.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { PROTOCOLS, type Protocol } from '../../support/protocols.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
@@ -258,7 +259,8 @@ describe('KvService.Watch', () => {
   it('serves overlapping subscribers with one watch of etcd, and leaves none behind', async () => {
     const client = kv();
     const prefix = prefixOf();
-    await expect.poll(etcdWatchers).toBe(0);
+    const own = GATEWAY_WATCHES;
+    await expect.poll(etcdWatchers).toBe(own);
     const watches = [
       { prefix },
       { key: `${prefix}a` },
@@ -270,9 +272,9 @@ describe('KvService.Watch', () => {
     for (const watch of watches) await watch.find(({ kind }) => kind === Kind.CHECKPOINT);
     await client.put({ key: `${prefix}a` });
     for (const watch of watches.slice(0, 6)) await watch.find(({ kind }) => kind === Kind.EVENTS);
-    await expect.poll(etcdWatchers).toBe(1);
+    await expect.poll(etcdWatchers).toBe(own + 1);
     for (const watch of watches) await watch[Symbol.asyncDispose]();
-    await expect.poll(etcdWatchers).toBe(0);
+    await expect.poll(etcdWatchers).toBe(own);
     expect(gateway.app.stats().watch).toMatchObject({ subscriptions: 0, channels: 0 });
   });
 });
