@@ -33,10 +33,23 @@ const OWNED = {
   pino: 'telemetry',
 } as const;
 
+/** What each floor of src/domain/ may import of the others, besides the files that stand beside them; nothing points back up. */
+const FLOORS: Readonly<Record<string, readonly string[]>> = {
+  reading: [],
+  watch: ['reading'],
+  lease: ['reading', 'watch'],
+  session: ['lease', 'watch'],
+  lock: ['reading', 'watch', 'lease', 'session'],
+  election: ['reading', 'watch', 'lease', 'session'],
+  kv: ['reading'],
+};
+
 interface Import {
   readonly file: string;
   readonly layer: string;
   readonly target: string;
+  /** Of the file that is imported, where it is one of ours; else the same as `target`. */
+  readonly path: string;
 }
 
 describe('the layers of src/', () => {
@@ -53,6 +66,15 @@ describe('the layers of src/', () => {
       return allowed !== undefined && !allowed.some((each) => target === each || target.startsWith(each));
     });
     expect(forbidden.map(({ file, target }) => `${file} imports ${target}`)).toEqual([]);
+  });
+
+  it('have floors in the domain, none of which imports one above it', () => {
+    const forbidden = imports.flatMap(({ file, path }) => {
+      const [from, to] = [floorOf(file), floorOf(path)];
+      if (from === undefined || to === undefined || from === to) return [];
+      return FLOORS[from]?.includes(to) ? [] : [`${file} imports ${path}`];
+    });
+    expect(forbidden).toEqual([]);
   });
 
   it('keep each package to the layer that owns it', () => {
@@ -93,15 +115,20 @@ function sourceFiles(root: string): string[] {
 function importsOf(file: string): Import[] {
   const layer = file.split('/')[1] ?? '';
   const text = readFileSync(file, 'utf8');
-  return [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gms)].map(([, specifier = '']) => ({
-    file,
-    layer,
-    target: specifier.startsWith('.') ? folderOf(normalize(join(dirname(file), specifier))) : specifier,
-  }));
+  return [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gms)].map(([, specifier = '']) => {
+    const path = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : specifier;
+    return { file, layer, target: specifier.startsWith('.') ? folderOf(path) : specifier, path };
+  });
 }
 
 /** The layer of a file of ours: `domain` for src/domain/…, `gen` for gen/…. */
 function folderOf(path: string): string {
   const [top = '', second = ''] = path.split('/');
   return top === 'src' ? second : top;
+}
+
+/** The floor of a file of the domain; undefined: it stands beside them, or is no file of the domain. */
+function floorOf(path: string): string | undefined {
+  const [top, layer, floor, ...rest] = path.split('/');
+  return top === 'src' && layer === 'domain' && rest.length > 0 ? floor : undefined;
 }
