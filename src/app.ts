@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
+import { DiscoveryService } from '../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { ElectionService } from '../gen/concord/election/v1/election_service_pb.ts';
 import { file_concord_error_v1_error_reason } from '../gen/concord/error/v1/error_reason_pb.ts';
 import { KvService } from '../gen/concord/kv/v1/kv_service_pb.ts';
@@ -10,6 +11,8 @@ import { LockService } from '../gen/concord/lock/v1/lock_service_pb.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { type CoordinationStats, startCoordination } from './coordination.ts';
+import type { DiscoveryService as Discovery } from './domain/discovery/discovery-service.ts';
+import { EVERY } from './domain/discovery/filter.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
 import { createWatch } from './domain/watch/watch.ts';
 import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
@@ -17,9 +20,12 @@ import { findEtcd } from './embedded/find-etcd.ts';
 import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
 import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
 import { createOperatorRoutes } from './http/operator-routes.ts';
+import { createPrometheusDiscovery, type Target } from './http/prometheus-discovery.ts';
+import { createProber } from './probes/create-prober.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
 import { createChecks } from './rpc/checks/checks.ts';
 import { createValidate } from './rpc/checks/validation.ts';
+import { createDiscoveryHandlers } from './rpc/discovery/discovery-handlers.ts';
 import { createElectionHandlers } from './rpc/election/election-handlers.ts';
 import { createHealthHandlers } from './rpc/health/health-handlers.ts';
 import { startReadiness } from './rpc/health/readiness.ts';
@@ -33,7 +39,11 @@ import { systemClock } from './system-clock.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { streamRpc } from './transport/encoded-streams.ts';
+import type { HttpRoute } from './transport/http-route.ts';
 import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
+
+/** How long Prometheus waits by default is 10 s. */
+const SD_TIMEOUT_MS = 8_000;
 
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
 export interface App extends AsyncDisposable {
@@ -91,10 +101,12 @@ export async function createApp(
       source: etcd.watches,
       watch,
       clock: systemClock,
+      prober: createProber(settings.probeNetworks ?? []),
+      servicesPrefix: settings.servicesPrefix,
     }),
   );
-  const { leases, locks, elections, sessions } = coordination;
-  const services = [KvService, LeaseService, LockService, ElectionService];
+  const { leases, locks, elections, sessions, discovery, discoveryKeys } = coordination;
+  const services = [KvService, LeaseService, LockService, ElectionService, DiscoveryService];
   const validate = createValidate();
   const watchHandler = createWatchHandler(watch, etcd.watches);
 
@@ -103,6 +115,10 @@ export async function createApp(
     router.service(LeaseService, createLeaseHandlers({ leases, sessions, clock: systemClock }));
     router.service(LockService, createLockHandlers({ locks, clock: systemClock, log }));
     router.service(ElectionService, createElectionHandlers(elections, systemClock));
+    router.service(
+      DiscoveryService,
+      createDiscoveryHandlers({ discovery, keys: discoveryKeys, source: etcd.watches, clock: systemClock }),
+    );
     router.service(
       Health,
       createHealthHandlers(
@@ -125,7 +141,10 @@ export async function createApp(
       streams: [streamRpc(KvService.method.watch, validate, watchHandler)],
       interceptors: [createChecks(validate)],
       observer: createCallObserver(log, metrics),
-      httpRoutes: createOperatorRoutes(readiness, metrics),
+      httpRoutes: new Map<string, HttpRoute>([
+        ...createOperatorRoutes(readiness, metrics),
+        ['/sd/prometheus', createPrometheusDiscovery((names) => targetsOf(discovery, names))],
+      ]),
       corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),
       defaultTimeoutMs: settings.requestTimeoutMs,
       pingIntervalMs: settings.pingIntervalMs,
@@ -156,6 +175,11 @@ export async function createApp(
     () => coordination.stats().autoRenewed,
   );
   metrics.gauge(
+    'concord_instances_probed',
+    'Instances that this gateway probes.',
+    () => coordination.stats().probed,
+  );
+  metrics.gauge(
     'concord_leases_lost',
     'Leases that ended, or could not be renewed in time, since the start.',
     () => coordination.stats().engine.lost,
@@ -181,6 +205,21 @@ export async function createApp(
     drain,
     [Symbol.asyncDispose]: drain,
   };
+}
+
+/** The instances of some services, or of all, as far as this gateway knows: Prometheus asks again and again. */
+async function targetsOf(discovery: Discovery, names: readonly string[]): Promise<readonly Target[]> {
+  const freshness = { serializable: true, minRevision: 0n };
+  const options = { signal: AbortSignal.timeout(SD_TIMEOUT_MS) };
+  const query = { ...freshness, prefix: '', after: '', pageSize: Number.POSITIVE_INFINITY };
+  const services =
+    names.length > 0
+      ? names
+      : (await discovery.listServices(query, options)).services.map(({ name }) => name);
+  const found = await Promise.all(
+    services.map((name) => discovery.discover(name, EVERY, freshness, options)),
+  );
+  return found.flatMap(({ instances }) => instances);
 }
 
 async function runEtcd(settings: Settings, log: Logger, signal: AbortSignal): Promise<EmbeddedEtcd> {

@@ -2,6 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Clock } from './domain/clock.ts';
+import { createDiscoveryKeys, type DiscoveryKeys } from './domain/discovery/discovery-keys.ts';
+import { createDiscoveryService, type DiscoveryService } from './domain/discovery/discovery-service.ts';
+import type { Prober } from './domain/discovery/probe.ts';
+import { Probing } from './domain/discovery/probing.ts';
 import { createElectionService, type ElectionService } from './domain/election/election-service.ts';
 import { AutoRenewal } from './domain/lease/auto-renewal.ts';
 import { createFadingLease } from './domain/lease/fading-lease.ts';
@@ -19,6 +23,8 @@ export interface Coordination extends AsyncDisposable {
   readonly leases: LeaseService;
   readonly locks: LockService;
   readonly elections: ElectionService;
+  readonly discovery: DiscoveryService;
+  readonly discoveryKeys: DiscoveryKeys;
   readonly sessions: Sessions;
   stats(): CoordinationStats;
 }
@@ -29,6 +35,8 @@ export interface CoordinationStats {
   readonly sessions: number;
   /** Leases that this replica renews without a caller. */
   readonly autoRenewed: number;
+  /** Those of them whose instances it probes. */
+  readonly probed: number;
 }
 
 /** What it needs. */
@@ -38,15 +46,28 @@ export interface CoordinationDeps {
   readonly source: WatchSource;
   readonly watch: Watch;
   readonly clock: Clock;
+  readonly prober: Prober;
+  /** The keys under which instances stand. */
+  readonly servicesPrefix: string;
 }
 
 /** Starts it. It waits for nothing: while the store does not answer, it is tried again. */
-export function startCoordination({ store, leases, source, watch, clock }: CoordinationDeps): Coordination {
+export function startCoordination({
+  store,
+  leases,
+  source,
+  watch,
+  clock,
+  prober,
+  servicesPrefix,
+}: CoordinationDeps): Coordination {
   const random = Math.random;
   const replicaId = randomUUID();
   const engine = new LeaseEngine({ leases, clock, random });
   const shared = { store, leases, engine, clock };
-  const autoRenewal = new AutoRenewal({ ...shared, random, replicaId });
+  const discoveryKeys = createDiscoveryKeys(servicesPrefix);
+  const probing = new Probing({ ...shared, keys: discoveryKeys, prober, random });
+  const autoRenewal = new AutoRenewal({ ...shared, random, replicaId, companion: probing });
   const sessions = new Sessions(shared);
   const replica = startReplica(shared, replicaId);
   const records = mirrorLeaseRecords(
@@ -65,13 +86,23 @@ export function startCoordination({ store, leases, source, watch, clock }: Coord
   );
   sessions.follow(records);
   const deps = { ...shared, source, watch, sessions, fadingLease: createFadingLease(leases, clock) };
+  const discovery = createDiscoveryService({ ...deps, prober, keys: discoveryKeys, random });
   return {
+    discovery,
+    discoveryKeys,
     leases: createLeaseService({ store, leases, autoRenewal, clock }),
     locks: createLockService(deps),
     elections: createElectionService(deps),
     sessions,
-    stats: () => ({ engine: engine.stats(), sessions: sessions.size, autoRenewed: autoRenewal.size }),
+    stats: () => ({
+      engine: engine.stats(),
+      sessions: sessions.size,
+      autoRenewed: autoRenewal.size,
+      probed: probing.size,
+    }),
     async [Symbol.asyncDispose]() {
+      discovery[Symbol.dispose]();
+      probing[Symbol.dispose]();
       records[Symbol.dispose]();
       await replica[Symbol.asyncDispose]();
       engine[Symbol.dispose]();

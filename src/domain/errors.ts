@@ -41,7 +41,10 @@ export type ErrorReason =
   | 'LOCK_MODE_MISMATCH'
   | 'NO_LEADER'
   | 'NOT_LEADER'
-  | 'CANDIDATE_NOT_FOUND';
+  | 'CANDIDATE_NOT_FOUND'
+  | 'INSTANCE_NOT_FOUND'
+  | 'FILTER_INVALID'
+  | 'PROBE_NOT_ALLOWED';
 
 /** A failure with a reason that callers can act on. */
 export class DomainError extends Error {

@@ -11,6 +11,7 @@ import {
   keyPrefix,
   list,
   listenAddress,
+  network,
   origin,
   path,
   privateKey,
@@ -132,6 +133,14 @@ export const DEFINITIONS = {
     type: keyPrefix,
     default: '/config',
     description: 'The keys under which configuration stands.',
+  }),
+  probeNetworks: define({
+    env: 'CONCORD_PROBE_NETWORKS',
+    type: list(network),
+    default: undefined,
+    description:
+      'Which addresses of instances may be probed: loopback, private (RFC 1918, RFC 4193), or networks such as 10.1.0.0/16.',
+    unset: 'none',
   }),
   tlsCert: define({
     env: 'CONCORD_TLS_CERT',

@@ -2,6 +2,7 @@
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /** A kind of setting. */
@@ -52,6 +53,17 @@ export const endpoint: SettingType<string> = {
         .refine((address) => URL.canParse(address)),
     ),
   expects: 'http://host:port or https://host:port',
+};
+
+/** A network, by name or as an address and the number of its bits. */
+export const network: SettingType<string> = {
+  schema: z.string().refine((text) => {
+    if (text === 'loopback' || text === 'private') return true;
+    const [address = '', bits = '', ...rest] = text.split('/');
+    const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+    return /^\d{1,3}$/.test(bits) && Number(bits) <= longest && rest.length === 0;
+  }),
+  expects: 'loopback, private, or a network such as 10.1.0.0/16',
 };
 
 /** The origin of a web page. */

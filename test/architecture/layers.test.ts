@@ -19,6 +19,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'node:',
   ],
   http: ['http', 'gen', 'rpc', 'telemetry'],
+  probes: ['probes', 'domain', 'gen', '@connectrpc/', 'node:'],
   embedded: ['embedded', 'node:'],
   settings: ['settings', 'zod', 'node:'],
   telemetry: ['telemetry', 'pino', 'prom-client', 'node:'],
@@ -41,7 +42,9 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   session: ['lease', 'watch'],
   lock: ['reading', 'watch', 'lease', 'session'],
   election: ['reading', 'watch', 'lease', 'session'],
-  kv: ['reading'],
+  writing: [],
+  kv: ['reading', 'writing'],
+  discovery: ['reading', 'writing', 'watch', 'lease', 'session'],
 };
 
 interface Import {
@@ -98,6 +101,7 @@ describe('the layers of src/', () => {
       'src/rpc/checks/checks.ts',
       'src/transport/start-server.ts',
       'src/http/operator-routes.ts',
+      'src/probes/create-prober.ts',
       'src/embedded/start-embedded-etcd.ts',
       'src/settings/parse-settings.ts',
       'src/telemetry/logger.ts',

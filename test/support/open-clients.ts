@@ -1,5 +1,6 @@
 import { type Client, createClient, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
+import { DiscoveryService } from '../../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { ElectionService } from '../../gen/concord/election/v1/election_service_pb.ts';
 import { KvService } from '../../gen/concord/kv/v1/kv_service_pb.ts';
 import { LeaseService } from '../../gen/concord/lease/v1/lease_service_pb.ts';
@@ -11,6 +12,7 @@ export interface Clients {
   readonly leases: Client<typeof LeaseService>;
   readonly locks: Client<typeof LockService>;
   readonly elections: Client<typeof ElectionService>;
+  readonly discovery: Client<typeof DiscoveryService>;
 }
 
 /** Opens the clients of a gateway. @param transport @default gRPC over HTTP/2, a connection of its own */
@@ -23,5 +25,6 @@ export function openClients(
     leases: createClient(LeaseService, transport),
     locks: createClient(LockService, transport),
     elections: createClient(ElectionService, transport),
+    discovery: createClient(DiscoveryService, transport),
   };
 }

@@ -18,8 +18,8 @@ import type {
   Txn,
   TxnResult,
 } from '../store.ts';
-import { conditionalTxn, type Expectation } from './conditional-txn.ts';
-import { keyText } from './key-text.ts';
+import { conditionalTxn, type Expectation } from '../writing/conditional-txn.ts';
+import { keyText } from '../writing/key-text.ts';
 import { type ChildrenPage, type ChildrenQuery, listChildren } from './list-children.ts';
 
 /** What a read of single keys asks for. `revision` 0n: the newest. */

@@ -18,7 +18,7 @@ import {
 import { type Freshness, freshRead } from '../reading/fresh-read.ts';
 import { pageTokenInvalid } from '../reading/list.ts';
 import type { KeyValueStore, OperationOptions, ReadOperation } from '../store.ts';
-import { MAX_TXN_OPERATIONS } from './conditional-txn.ts';
+import { MAX_TXN_OPERATIONS } from '../writing/conditional-txn.ts';
 
 const MIN_READ = 16;
 

@@ -136,13 +136,19 @@ export class Sessions {
    * grace is left as it is, for another replica to take it up. Never rejects.
    *
    * @param release what else to delete the moment it ends; its lease's keys follow.
+   * @param lease `left`: it ends by itself, since nobody renews it any more.
    */
-  async leave(session: Session, release: readonly Operation[] = []): Promise<void> {
+  async leave(
+    session: Session,
+    release: readonly Operation[] = [],
+    lease: 'revoked' | 'left' = 'revoked',
+  ): Promise<void> {
     const kept = this.#kept.get(session.leaseId);
     if (session.over !== undefined || kept?.session !== session) return;
-    if (session.graceMs === 0) await this.#end(kept, release);
+    if (session.graceMs === 0) await this.#end(kept, release, lease);
     else if (this.#isDraining) await this.#leaveToOthers(kept);
-    else kept.cancelGrace = this.#deps.clock.after(session.graceMs, () => void this.#end(kept, release));
+    else
+      kept.cancelGrace = this.#deps.clock.after(session.graceMs, () => void this.#end(kept, release, lease));
   }
 
   /** From now on sessions with grace are left to other replicas, those that wait too. */
@@ -183,7 +189,7 @@ export class Sessions {
         lost: (error, cause) => {
           this.#letGo(kept, error);
           // Nobody relies on it any more: others need not wait for the store to end it.
-          if (cause === 'late') void this.#endInStore(session, []);
+          if (cause === 'late') void this.#endInStore(session, [], 'revoked');
         },
       },
     );
@@ -213,13 +219,17 @@ export class Sessions {
     session.finish(error);
   }
 
-  async #end(kept: Kept, release: readonly Operation[]): Promise<void> {
+  async #end(kept: Kept, release: readonly Operation[], lease: 'revoked' | 'left'): Promise<void> {
     this.#letGo(kept, leaseEnded(kept.session.leaseId));
-    await this.#endInStore(kept.session, release);
+    await this.#endInStore(kept.session, release, lease);
   }
 
   /** Unless another stream has taken the session up; tried again for as long as the lease may live without being renewed. */
-  async #endInStore(session: Session, release: readonly Operation[]): Promise<void> {
+  async #endInStore(
+    session: Session,
+    release: readonly Operation[],
+    lease: 'revoked' | 'left',
+  ): Promise<void> {
     const { store, clock } = this.#deps;
     const { leaseId, revision, ttlSeconds } = session;
     const { signal } = new AbortController();
@@ -234,7 +244,8 @@ export class Sessions {
           { signal },
         );
         // Its record may be gone by an attempt before, whose answer was lost.
-        if (succeeded || recordIn(results[0]) === undefined) await endLease(this.#deps, session);
+        const isOurs = succeeded || recordIn(results[0]) === undefined;
+        if (isOurs && lease === 'revoked') await endLease(this.#deps, session);
         return;
       } catch {
         // The store does not answer.

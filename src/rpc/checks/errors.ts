@@ -53,6 +53,9 @@ export const CODES: Readonly<Record<ErrorReason, Code>> = {
   NO_LEADER: Code.NotFound,
   NOT_LEADER: Code.FailedPrecondition,
   CANDIDATE_NOT_FOUND: Code.NotFound,
+  INSTANCE_NOT_FOUND: Code.NotFound,
+  FILTER_INVALID: Code.InvalidArgument,
+  PROBE_NOT_ALLOWED: Code.FailedPrecondition,
 };
 
 /** Returns the Connect error for whatever a handler threw. */

@@ -24,6 +24,7 @@ const EXAMPLES: Readonly<Record<Name, readonly [string, string, string]>> = {
   tlsCert: [CERTIFICATES.server.cert, CERTIFICATES.client.cert, '/no/such/file'],
   tlsKey: [CERTIFICATES.server.key, CERTIFICATES.client.key, '/no/such/file'],
   corsOrigins: ['*', 'https://a.example', 'a'],
+  probeNetworks: ['loopback', '10.1.0.0/16,private', '10.1.0.0'],
   requestTimeoutMs: ['1s', '2s', '2h'],
   pingIntervalMs: ['1s', '2s', '2h'],
   maxRequestBytes: ['1024', '2048', '1'],

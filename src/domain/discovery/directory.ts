@@ -1,0 +1,298 @@
+// All instances in memory, kept up to date by one watch, which the callers' own watches share.
+//
+// It begins to follow when it is first asked. An answer from it is as old as its revision; it can be proved to be the newest by
+// asking the store for two numbers.
+
+import type { Clock } from '../clock.ts';
+import { keyId } from '../key-range.ts';
+import { type Freshness, freshRead } from '../reading/fresh-read.ts';
+import type { AtRevision, KeyValue, KeyValueStore, OperationOptions } from '../store.ts';
+import { type Change, isPut } from '../watch/change.ts';
+import { delay } from '../watch/delay.ts';
+import { createView } from '../watch/view.ts';
+import type { Watch, WatchMessage } from '../watch/watch.ts';
+import type { DiscoveryKeys } from './discovery-keys.ts';
+import { type Instance, type InvalidEntry, isInstance, readInstance } from './instance.ts';
+
+/** What stands under a service. */
+export interface Listing {
+  /** In the order of their ids. */
+  readonly instances: readonly Instance[];
+  readonly invalid: readonly InvalidEntry[];
+}
+
+/** A service in numbers. */
+export interface ServiceSummary {
+  readonly name: string;
+  readonly instanceCount: number;
+  readonly upCount: number;
+}
+
+/** Is told what changes. Its methods must neither throw nor wait. */
+export interface DirectoryListener {
+  /** `isExpired`: the instance went with its lease. */
+  changed(
+    service: string,
+    before: Instance | undefined,
+    after: Instance | undefined,
+    isExpired: boolean,
+  ): void;
+  /** Everything that had changed at one moment was told. */
+  settled(): void;
+}
+
+/** What it needs. */
+export interface DirectoryDeps {
+  readonly store: KeyValueStore;
+  readonly watch: Watch;
+  readonly clock: Clock;
+  readonly keys: DiscoveryKeys;
+}
+
+const RETRY_MS = 500;
+const CHECKPOINT_MS = 5_000;
+const decoder = new TextDecoder();
+
+/** Follows until it is disposed. */
+export class Directory implements Disposable {
+  readonly #deps: DirectoryDeps;
+  readonly #abort = new AbortController();
+  readonly #listeners = new Set<DirectoryListener>();
+  /** By the key's id. */
+  readonly #entries = new Map<string, Entry>();
+  readonly #services = new Map<string, Service>();
+  /** What a snapshot has told so far. */
+  #incoming: Map<string, KeyValue> | undefined = new Map();
+  #revision = 0n;
+  #hasBegun = false;
+  readonly #synced = Promise.withResolvers<void>();
+
+  constructor(deps: DirectoryDeps) {
+    this.#deps = deps;
+  }
+
+  /** Tells from now on; the function returned stops it. */
+  listen(listener: DirectoryListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when it is whole. Rejects with the signal's reason. */
+  async whole({ signal }: OperationOptions): Promise<void> {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      void this.#run();
+    }
+    signal.throwIfAborted();
+    const aborted = Promise.withResolvers<never>();
+    const abort = () => aborted.reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await Promise.race([this.#synced.promise, aborted.promise]);
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** What it knows of a service. */
+  peek(service: string): Listing {
+    return this.#services.get(service)?.listing ?? { instances: [], invalid: [] };
+  }
+
+  /** What it knows of an instance. */
+  peekInstance(service: string, instanceId: string): Instance | undefined {
+    const entry = this.#entries.get(keyId(this.#deps.keys.ofInstance(service, instanceId)));
+    return entry?.read !== undefined && isInstance(entry.read) ? entry.read : undefined;
+  }
+
+  /** The names of all services that have instances, in order. */
+  services(): readonly ServiceSummary[] {
+    const summaries: ServiceSummary[] = [];
+    for (const [name, { listing }] of this.#services) {
+      const { instances } = listing;
+      if (instances.length === 0) continue;
+      const upCount = instances.filter(({ status }) => status === 'UP').length;
+      summaries.push({ name, instanceCount: instances.length, upCount });
+    }
+    return summaries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /**
+   * Answers from memory, where that is as fresh as asked. For a linearizable answer the store is asked for the number of keys of the
+   * service, or of all, and for their last change: where both are as they are here, so is everything, since a key that was
+   * written has a later revision, and one that was deleted is missing in the number. Else what is missing is waited for.
+   */
+  async fresh<T>(
+    service: string | undefined,
+    answer: () => T,
+    freshness: Freshness,
+    options: OperationOptions,
+  ): Promise<AtRevision<{ readonly value: T }>> {
+    await this.whole(options);
+    if (freshness.serializable && this.#revision >= freshness.minRevision)
+      return { value: answer(), revision: this.#revision };
+    const { store, clock, keys } = this.#deps;
+    const range = service === undefined ? keys.all : keys.ofService(service);
+    for (;;) {
+      const newest = await freshRead(
+        (serializable) =>
+          store.read({ kind: 'read', range, view: 'keys', order: 'newest', limit: 1, serializable }, options),
+        freshness,
+      );
+      if (this.#revision >= newest.revision) return { value: answer(), revision: this.#revision };
+      if (this.#isAt(service, newest.count, newest.kvs[0]?.modRevision ?? 0n))
+        return { value: answer(), revision: newest.revision };
+      // The changes are on their way.
+      await delay(clock, 2, options);
+      options.signal.throwIfAborted();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#abort.abort(new Error('the directory was disposed'));
+  }
+
+  #isAt(service: string | undefined, count: bigint, lastChange: bigint): boolean {
+    const services = service === undefined ? [...this.#services.values()] : [this.#services.get(service)];
+    let found = 0;
+    let last = 0n;
+    for (const each of services) {
+      if (each === undefined) continue;
+      found += each.entries.size;
+      if (each.lastChange > last) last = each.lastChange;
+    }
+    return BigInt(found) === count && last === lastChange;
+  }
+
+  async #run(): Promise<void> {
+    const { watch, clock, keys } = this.#deps;
+    const query = {
+      view: createView({ range: keys.all, returnPrevious: true }),
+      start: { kind: 'now' },
+      includeSnapshot: true,
+      isKeysOnly: false,
+      isCoalescing: false,
+      checkpointIntervalMs: CHECKPOINT_MS,
+    } as const;
+    while (!this.#abort.signal.aborted) {
+      try {
+        this.#incoming = new Map();
+        for await (const message of watch(query, this.#abort)) this.#take(message);
+      } catch {
+        // The store cannot be reached, or the watch fell behind: everything is read anew.
+        await delay(clock, RETRY_MS, this.#abort);
+      }
+    }
+  }
+
+  #take(message: WatchMessage): void {
+    switch (message.kind) {
+      case 'snapshot':
+        for (const kv of message.kvs) this.#incoming?.set(keyId(kv.key), kv);
+        return;
+      case 'synced':
+        this.#replace(this.#incoming ?? new Map());
+        this.#incoming = undefined;
+        this.#synced.resolve();
+        break;
+      case 'checkpoint':
+        break;
+      case 'events':
+      case 'resync':
+        if (message.changes === undefined) {
+          this.#incoming = new Map();
+          return;
+        }
+        for (const change of message.changes) this.#apply(change);
+    }
+    this.#revision = message.revision;
+    for (const listener of this.#listeners) listener.settled();
+  }
+
+  #apply(change: Change): void {
+    if (isPut(change)) this.#set(change.kv.key, change.kv, false);
+    else this.#set(change.kv.key, undefined, change.type === 'expired');
+  }
+
+  #replace(found: ReadonlyMap<string, KeyValue>): void {
+    // What is missing went while nobody looked: as if its lease had ended.
+    for (const [id, { kv }] of [...this.#entries]) if (!found.has(id)) this.#set(kv.key, undefined, true);
+    for (const kv of found.values()) this.#set(kv.key, kv, false);
+  }
+
+  #set(key: Uint8Array, kv: KeyValue | undefined, isExpired: boolean): void {
+    const id = keyId(key);
+    const before = this.#entries.get(id);
+    if (before?.kv.modRevision === kv?.modRevision) return;
+    const after = kv && this.#entryOf(kv);
+    if (after === undefined) this.#entries.delete(id);
+    else this.#entries.set(id, after);
+    const service = (after ?? before)?.service ?? '';
+    this.#serviceOf(service).set(id, after);
+    if (this.#services.get(service)?.entries.size === 0) this.#services.delete(service);
+    const [was, is] = [before, after].map((entry) =>
+      entry !== undefined && isInstance(entry.read) ? entry.read : undefined,
+    );
+    if (was === undefined && is === undefined) return;
+    for (const listener of this.#listeners) listener.changed(service, was, is, isExpired);
+  }
+
+  #entryOf(kv: KeyValue): Entry {
+    const named = this.#deps.keys.read(kv.key);
+    if (named !== undefined)
+      return { kv, service: named.service, read: readInstance(named.service, named.instanceId, kv) };
+    const reason = 'the key is not <service>/<instance_id>';
+    const [service = ''] = decoder.decode(kv.key.subarray(this.#deps.keys.all.start.length)).split('/');
+    return { kv, service, read: { key: kv.key, reason } };
+  }
+
+  #serviceOf(name: string): Service {
+    const known = this.#services.get(name);
+    if (known !== undefined) return known;
+    const service = new Service();
+    this.#services.set(name, service);
+    return service;
+  }
+}
+
+interface Entry {
+  readonly kv: KeyValue;
+  readonly service: string;
+  readonly read: Instance | InvalidEntry;
+}
+
+/** The entries of one service; its listing is made when it is asked for. */
+class Service {
+  readonly entries = new Map<string, Entry>();
+  #listing: Listing | undefined;
+  #lastChange: bigint | undefined;
+
+  set(id: string, entry: Entry | undefined): void {
+    if (entry === undefined) this.entries.delete(id);
+    else this.entries.set(id, entry);
+    this.#listing = undefined;
+    this.#lastChange = undefined;
+  }
+
+  get lastChange(): bigint {
+    if (this.#lastChange === undefined) {
+      let last = 0n;
+      for (const { kv } of this.entries.values()) if (kv.modRevision > last) last = kv.modRevision;
+      this.#lastChange = last;
+    }
+    return this.#lastChange;
+  }
+
+  get listing(): Listing {
+    if (this.#listing !== undefined) return this.#listing;
+    const instances: Instance[] = [];
+    const invalid: InvalidEntry[] = [];
+    for (const { read } of this.entries.values()) {
+      if (isInstance(read)) instances.push(read);
+      else invalid.push(read);
+    }
+    instances.sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
+    this.#listing = { instances, invalid };
+    return this.#listing;
+  }
+}

@@ -1,0 +1,185 @@
+// An instance of a service, and how it is written in the store: as JSON that any etcd client can read and write.
+
+import type { KeyValue } from '../store.ts';
+
+/** Whether an instance takes work. */
+export type Status = 'UP' | 'DOWN' | 'DRAINING' | 'STARTING';
+
+/** Who keeps it registered; undefined where another etcd client wrote it. */
+export type Liveness = 'HEARTBEAT' | 'MANAGED' | 'ATTACHED';
+
+/** What an instance says of itself. */
+export interface InstanceDetails {
+  readonly host: string;
+  readonly port: number;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly tags: readonly string[];
+  readonly version: string;
+  readonly zone: string;
+  readonly weight: number;
+  readonly status: Status;
+}
+
+/** An instance as it is registered. */
+export interface Instance extends InstanceDetails {
+  readonly service: string;
+  readonly instanceId: string;
+  readonly leaseId: bigint;
+  /** Milliseconds since 1970; undefined where it is not known. */
+  readonly registerWallMs: number | undefined;
+  readonly revision: bigint;
+  readonly liveness: Liveness | undefined;
+  /** All members as they are written, those included that are not known here. */
+  readonly members: Readonly<Record<string, unknown>>;
+}
+
+/** What stands where an instance should, and is none. */
+export interface InvalidEntry {
+  readonly key: Uint8Array;
+  readonly reason: string;
+}
+
+const KNOWN = new Set([
+  'host',
+  'port',
+  'metadata',
+  'tags',
+  'version',
+  'zone',
+  'weight',
+  'status',
+  'registerTime',
+  'liveness',
+]);
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+/** Returns the value of an instance's key. Members that are not known here are kept. */
+export function instanceValue(
+  details: InstanceDetails,
+  {
+    registerWallMs,
+    liveness,
+    members = {},
+  }: {
+    readonly registerWallMs: number | undefined;
+    readonly liveness: Liveness | undefined;
+    readonly members?: Readonly<Record<string, unknown>>;
+  },
+): Uint8Array {
+  const { host, port, tags, version, zone, weight, status } = details;
+  // What was read as metadata from a member of its own stays that member for as long as it says the same.
+  const unknown = Object.entries(members).filter(
+    ([name, value]) => !KNOWN.has(name) && details.metadata[name] === asText(value),
+  );
+  const kept = new Set(unknown.map(([name]) => name));
+  const metadata = Object.entries(details.metadata).filter(([name]) => !kept.has(name));
+  const value = {
+    ...Object.fromEntries(unknown),
+    host,
+    port,
+    ...(metadata.length > 0 && { metadata: Object.fromEntries(metadata) }),
+    ...(tags.length > 0 && { tags }),
+    ...(version !== '' && { version }),
+    ...(zone !== '' && { zone }),
+    ...(weight !== 1 && { weight }),
+    status,
+    ...(registerWallMs !== undefined && { registerTime: new Date(registerWallMs).toISOString() }),
+    ...(liveness !== undefined && { liveness }),
+  };
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+/**
+ * Returns the instance that a key holds, or what is wrong with it. Only `host` and `port` must be there. Members that are not known
+ * here are given as metadata: texts as they are, everything else as JSON.
+ */
+export function readInstance(service: string, instanceId: string, kv: KeyValue): Instance | InvalidEntry {
+  const members = parse(kv.value);
+  if (typeof members === 'string') return { key: kv.key, reason: members };
+  const { host, port } = { host: members['host'], port: Number(members['port']) };
+  if (typeof host !== 'string' || host === '') return { key: kv.key, reason: '"host" is not a text' };
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    return { key: kv.key, reason: '"port" is not a number from 1 to 65535' };
+  return {
+    service,
+    instanceId,
+    host,
+    port,
+    metadata: metadataIn(members),
+    tags: textsIn(members['tags']),
+    version: textIn(members['version']),
+    zone: textIn(members['zone']),
+    weight: weightIn(members['weight']),
+    status: statusIn(members['status']),
+    leaseId: kv.leaseId,
+    registerWallMs: timeIn(members['registerTime']),
+    revision: kv.modRevision,
+    liveness: livenessIn(members['liveness']),
+    members,
+  };
+}
+
+/** Returns whether what was read is an instance. */
+export function isInstance(read: Instance | InvalidEntry): read is Instance {
+  return 'instanceId' in read;
+}
+
+/** Returns whether two states of an instance differ in their status, and in nothing else that it says. */
+export function differInStatusAlone(a: Instance, b: Instance): boolean {
+  return a.status !== b.status && saidBeside(a) === saidBeside(b);
+}
+
+function saidBeside({ host, port, metadata, tags, version, zone, weight, leaseId }: Instance): string {
+  const sorted = Object.entries(metadata).sort(([one], [other]) => (one < other ? -1 : 1));
+  return JSON.stringify([host, port, sorted, tags, version, zone, weight, String(leaseId)]);
+}
+
+function parse(value: Uint8Array): Readonly<Record<string, unknown>> | string {
+  try {
+    const parsed: unknown = JSON.parse(decoder.decode(value));
+    if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
+      return parsed as Record<string, unknown>;
+    return 'the value is no JSON object';
+  } catch {
+    return 'the value is not JSON';
+  }
+}
+
+function metadataIn(members: Readonly<Record<string, unknown>>): Record<string, string> {
+  const unknown = Object.entries(members).filter(([name]) => !KNOWN.has(name));
+  const { metadata } = members;
+  const known = typeof metadata === 'object' && metadata !== null ? Object.entries(metadata) : [];
+  return Object.fromEntries([...unknown, ...known].map(([name, value]) => [name, asText(value)]));
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function textIn(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function textsIn(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
+}
+
+function weightIn(value: unknown): number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 ? Math.min(value, 10_000) : 1;
+}
+
+/** A status that is not known here is taken for one in which it takes no work. */
+function statusIn(value: unknown): Status {
+  if (value === undefined) return 'UP';
+  const status = typeof value === 'string' ? value.toUpperCase() : '';
+  return status === 'UP' || status === 'DRAINING' || status === 'STARTING' ? status : 'DOWN';
+}
+
+function timeIn(value: unknown): number | undefined {
+  const wallMs = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+  return Number.isNaN(wallMs) ? undefined : wallMs;
+}
+
+function livenessIn(value: unknown): Liveness | undefined {
+  return value === 'HEARTBEAT' || value === 'MANAGED' || value === 'ATTACHED' ? value : undefined;
+}
