@@ -25,7 +25,6 @@ const NOT_RUN: Readonly<Record<string, string>> = {
 const ADDRESS = '127.0.0.1:8090';
 
 const blocks = readFencedBlocks(readFileSync('README.md', 'utf8'));
-const coordination = readFencedBlocks(readFileSync('docs/coordination.md', 'utf8'));
 const tools: ReadonlyMap<string, TestProgram> = new Map([
   ['curl', await findOnPath('curl')],
   ['grpcurl', await findGrpcurl()],
@@ -53,8 +52,9 @@ describe('the shell of the README', () => {
   });
 });
 
-describe('the shell of docs/coordination.md', () => {
-  for (const block of coordination.filter(({ language }) => language === 'sh')) runs(block);
+describe.each(['docs/coordination.md', 'docs/discovery.md'])('the shell of %s', (file) => {
+  const shell = readFencedBlocks(readFileSync(file, 'utf8')).filter(({ language }) => language === 'sh');
+  for (const block of shell) runs(block);
 });
 
 describe('the TypeScript of the README', () => {

@@ -9,6 +9,7 @@ const VARYING = new Set([
   'termToken',
   'expireTime',
   'acquireTime',
+  'registerTime',
   'nextPageToken',
   'actual_revision',
 ]);

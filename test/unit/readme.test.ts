@@ -5,6 +5,7 @@ import { create, type DescService, fromJsonString } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { describe, expect, it } from 'vitest';
+import { DiscoveryService } from '../../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { ElectionService } from '../../gen/concord/election/v1/election_service_pb.ts';
 import { ErrorReasonSchema } from '../../gen/concord/error/v1/error_reason_pb.ts';
 import { KvService } from '../../gen/concord/kv/v1/kv_service_pb.ts';
@@ -33,7 +34,7 @@ const ENDLESS = ['Watch'];
 const english = readFileSync('README.md', 'utf8');
 const chinese = readFileSync('README.zh-CN.md', 'utf8');
 const errors = readFileSync('docs/errors.md', 'utf8');
-const coordination = readFileSync('docs/coordination.md', 'utf8');
+const guides = readFileSync('docs/coordination.md', 'utf8') + readFileSync('docs/discovery.md', 'utf8');
 
 describe('the READMEs', () => {
   it('show the same commands and answers', () => {
@@ -61,7 +62,7 @@ describe('the commands of the README', () => {
     language === 'sh' ? readRpcCommands(text) : [],
   );
   const services = new Map<string, DescService>(
-    [KvService, LeaseService, LockService, ElectionService, Health].map((service) => [
+    [KvService, LeaseService, LockService, ElectionService, DiscoveryService, Health].map((service) => [
       service.typeName,
       service,
     ]),
@@ -116,13 +117,16 @@ describe.each(DOCUMENTS)('%s', (name) => {
   });
 });
 
-describe('docs/coordination.md', () => {
-  it.each([LeaseService, LockService, ElectionService])('names each rpc: $typeName', ({ methods }) => {
-    const named = [...coordination.matchAll(/`(\w+)`|LeaseService\/(\w+)|for rpc in ([\w ]+);/g)].flatMap(
-      ([, ...names]) => names.flatMap((name) => name?.split(' ') ?? []),
-    );
-    expect(methods.map(({ name }) => name).filter((name) => !named.includes(name))).toEqual([]);
-  });
+describe('the guides', () => {
+  it.each([LeaseService, LockService, ElectionService, DiscoveryService])(
+    'name each rpc: $typeName',
+    ({ methods }) => {
+      const named = [...guides.matchAll(/`(\w+)`|Service\/(\w+)|for rpc in ([\w ]+);/g)].flatMap(
+        ([, ...names]) => names.flatMap((name) => name?.split(' ') ?? []),
+      );
+      expect(methods.map(({ name }) => name).filter((name) => !named.includes(name))).toEqual([]);
+    },
+  );
 });
 
 describe('docs/errors.md', () => {
