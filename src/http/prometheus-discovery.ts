@@ -29,12 +29,18 @@ export function createPrometheusDiscovery(
   targets: (services: readonly string[]) => Promise<readonly Target[]>,
 ): (request: { readonly query: URLSearchParams }) => Promise<PlainResponse> {
   return async ({ query }) => {
-    const groups = (await targets(query.getAll('service'))).map((target) => ({
-      targets: [`${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`],
+    const services = [...new Set(query.getAll('service'))];
+    const groups = (await targets(services)).map((target) => ({
+      targets: [`${hostIn(target)}:${target.port}`],
       labels: labelsOf(target),
     }));
     return { status: 200, contentType: 'application/json', body: JSON.stringify(groups) };
   };
+}
+
+/** An address of IPv6 stands in brackets; other clients may have written it so. */
+function hostIn({ host }: Target): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
 }
 
 function labelsOf(target: Target): Record<string, string> {

@@ -1,8 +1,10 @@
 import type { Row } from './row.ts';
 import { deliveryLatency } from './rows/delivery-latency.ts';
+import { discover, pick } from './rows/discover.ts';
 import { fanOut } from './rows/fan-out.ts';
 import { get } from './rows/get.ts';
 import { getJson } from './rows/get-json.ts';
+import { killToWatchers } from './rows/kill-to-watchers.ts';
 import { latency } from './rows/latency.ts';
 import { put } from './rows/put.ts';
 import { putJson } from './rows/put-json.ts';
@@ -20,4 +22,7 @@ export const ROWS: readonly Row[] = [
   fanOut,
   deliveryLatency,
   subscriberMemory,
+  discover,
+  pick,
+  killToWatchers,
 ];

@@ -47,13 +47,14 @@ const DURATIONS = [
   '315576000000s',
   '-315576000000s',
 ];
+const TIMESTAMPS = ['1970-01-01T00:00:00Z', '0001-01-01T00:00:00Z', '9999-12-31T23:59:59.999999999Z'];
 const UNKNOWN_ENUM_NUMBERS = [99, -1, 2 ** 31 - 1];
 
 /** Returns messages as JSON, made from their descriptor, with the extremes of every type: some are valid, many are not. */
 export function randomJson(desc: DescMessage, depth = 0): fc.Arbitrary<JsonObject> {
   const isLeaf = depth >= MAX_DEPTH;
   const fields = desc.fields.filter(
-    (field) => !(isLeaf && field.message !== undefined && !isDuration(field.message)),
+    (field) => !(isLeaf && field.message !== undefined && textsOf(field.message) === undefined),
   );
   return fc
     .shuffledSubarray([...fields], { maxLength: Math.min(MAX_FIELDS, fields.length) })
@@ -134,8 +135,10 @@ function randomItem(
   { message, enum: enumeration, scalar }: DescField,
   depth: number,
 ): fc.Arbitrary<JsonValue> {
-  if (message !== undefined)
-    return isDuration(message) ? fc.constantFrom(...DURATIONS) : randomJson(message, depth + 1);
+  if (message !== undefined) {
+    const texts = textsOf(message);
+    return texts === undefined ? randomJson(message, depth + 1) : fc.constantFrom(...texts);
+  }
   if (enumeration !== undefined) {
     return fc.constantFrom(...enumeration.values.map(({ number }) => number), ...UNKNOWN_ENUM_NUMBERS);
   }
@@ -155,6 +158,14 @@ function randomItem(
   }
 }
 
-function isDuration({ typeName }: DescMessage): boolean {
-  return typeName === 'google.protobuf.Duration';
+/** The messages that are texts in JSON. */
+function textsOf({ typeName }: DescMessage): readonly string[] | undefined {
+  switch (typeName) {
+    case 'google.protobuf.Duration':
+      return DURATIONS;
+    case 'google.protobuf.Timestamp':
+      return TIMESTAMPS;
+    default:
+      return undefined;
+  }
 }

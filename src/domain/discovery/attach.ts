@@ -33,7 +33,7 @@ export interface AttachQuery {
 /** What attaching needs. */
 export interface AttachDeps extends RegistrationDeps {
   readonly sessions: Sessions;
-  readonly directory: Pick<Directory, 'peekInstance'>;
+  readonly directory: Pick<Directory, 'peekInstance' | 'whole'>;
 }
 
 /** It is registered. */
@@ -58,11 +58,21 @@ export async function* attach(
     start.kind === 'resume'
       ? await sessions.resume(start.session, onChange, options)
       : await sessions.open(
-          { lease: { kind: 'new', ttlSeconds: start.ttlSeconds }, graceMs: start.graceMs },
+          { lease: { kind: 'new', ttlSeconds: outliving(start) }, graceMs: start.graceMs },
           onChange,
           options,
         );
   const range = singleKey(keys.ofInstance(name.service, name.instanceId));
+  const target = { kind: 'leaseId', number: session.leaseId } as const;
+  // What another client has written in its place is not taken out.
+  const removal = {
+    kind: 'txn',
+    compares: [{ range, comparison: 'equal', target }],
+    success: [{ kind: 'delete', range }],
+    failure: [],
+  } as const;
+  // Has it follow; what it does not know yet, a later message says.
+  deps.directory.whole(options).catch(() => {});
   try {
     let instance =
       start.kind === 'resume'
@@ -85,8 +95,20 @@ export async function* attach(
       yield { instance, session };
     }
   } finally {
-    await sessions.leave(session, [{ kind: 'delete', range }], 'left');
+    await sessions.leave(session, [removal], 'left');
   }
+}
+
+/** A gateway that is killed has renewed the lease a third of its time to live ago, at most: what is left covers the grace. */
+function outliving({
+  ttlSeconds,
+  graceMs,
+}: {
+  readonly ttlSeconds: bigint;
+  readonly graceMs: number;
+}): bigint {
+  const needed = BigInt(Math.ceil((graceMs * 1.5) / 1_000));
+  return needed > ttlSeconds ? needed : ttlSeconds;
 }
 
 async function attached(

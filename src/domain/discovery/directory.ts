@@ -6,20 +6,15 @@
 import type { Clock } from '../clock.ts';
 import { keyId } from '../key-range.ts';
 import { type Freshness, freshRead } from '../reading/fresh-read.ts';
+import { Bell } from '../session/bell.ts';
 import type { AtRevision, KeyValue, KeyValueStore, OperationOptions } from '../store.ts';
 import { type Change, isPut } from '../watch/change.ts';
 import { delay } from '../watch/delay.ts';
 import { createView } from '../watch/view.ts';
 import type { Watch, WatchMessage } from '../watch/watch.ts';
 import type { DiscoveryKeys } from './discovery-keys.ts';
-import { type Instance, type InvalidEntry, isInstance, readInstance } from './instance.ts';
-
-/** What stands under a service. */
-export interface Listing {
-  /** In the order of their ids. */
-  readonly instances: readonly Instance[];
-  readonly invalid: readonly InvalidEntry[];
-}
+import { type Instance, isInstance, readInstance } from './instance.ts';
+import { type Entry, type Listing, ServiceEntries } from './service-entries.ts';
 
 /** A service in numbers. */
 export interface ServiceSummary {
@@ -30,7 +25,7 @@ export interface ServiceSummary {
 
 /** Is told what changes. Its methods must neither throw nor wait. */
 export interface DirectoryListener {
-  /** `isExpired`: the instance went with its lease. */
+  /** `isExpired`: the instance went with its lease, or while nobody looked. */
   changed(
     service: string,
     before: Instance | undefined,
@@ -51,7 +46,6 @@ export interface DirectoryDeps {
 
 const RETRY_MS = 500;
 const CHECKPOINT_MS = 5_000;
-const decoder = new TextDecoder();
 
 /** Follows until it is disposed. */
 export class Directory implements Disposable {
@@ -60,12 +54,14 @@ export class Directory implements Disposable {
   readonly #listeners = new Set<DirectoryListener>();
   /** By the key's id. */
   readonly #entries = new Map<string, Entry>();
-  readonly #services = new Map<string, Service>();
+  readonly #services = new Map<string, ServiceEntries>();
   /** What a snapshot has told so far. */
   #incoming: Map<string, KeyValue> | undefined = new Map();
   #revision = 0n;
   #hasBegun = false;
-  readonly #synced = Promise.withResolvers<void>();
+  #isWhole = false;
+  /** Settles when it is whole for the first time, or the attempt to read everything has failed. */
+  #attempt = Promise.withResolvers<void>();
 
   constructor(deps: DirectoryDeps) {
     this.#deps = deps;
@@ -77,18 +73,23 @@ export class Directory implements Disposable {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Resolves when it is whole. Rejects with the signal's reason. */
+  /** Begins to follow. Idempotent. */
+  follow(): void {
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    void this.#run();
+  }
+
+  /** Resolves when it is whole. Until it is for the first time, it also rejects as the store does. */
   async whole({ signal }: OperationOptions): Promise<void> {
-    if (!this.#hasBegun) {
-      this.#hasBegun = true;
-      void this.#run();
-    }
+    this.follow();
     signal.throwIfAborted();
+    if (this.#isWhole) return;
     const aborted = Promise.withResolvers<never>();
     const abort = () => aborted.reject(signal.reason);
     signal.addEventListener('abort', abort, { once: true });
     try {
-      await Promise.race([this.#synced.promise, aborted.promise]);
+      await Promise.race([this.#attempt.promise, aborted.promise]);
     } finally {
       signal.removeEventListener('abort', abort);
     }
@@ -97,6 +98,11 @@ export class Directory implements Disposable {
   /** What it knows of a service. */
   peek(service: string): Listing {
     return this.#services.get(service)?.listing ?? { instances: [], invalid: [] };
+  }
+
+  /** How many instances it knows of a service. */
+  count(service: string): number {
+    return this.#services.get(service)?.instanceCount ?? 0;
   }
 
   /** What it knows of an instance. */
@@ -131,20 +137,25 @@ export class Directory implements Disposable {
     await this.whole(options);
     if (freshness.serializable && this.#revision >= freshness.minRevision)
       return { value: answer(), revision: this.#revision };
-    const { store, clock, keys } = this.#deps;
+    const { store, keys } = this.#deps;
     const range = service === undefined ? keys.all : keys.ofService(service);
-    for (;;) {
-      const newest = await freshRead(
-        (serializable) =>
-          store.read({ kind: 'read', range, view: 'keys', order: 'newest', limit: 1, serializable }, options),
-        freshness,
-      );
-      if (this.#revision >= newest.revision) return { value: answer(), revision: this.#revision };
-      if (this.#isAt(service, newest.count, newest.kvs[0]?.modRevision ?? 0n))
-        return { value: answer(), revision: newest.revision };
-      // The changes are on their way.
-      await delay(clock, 2, options);
-      options.signal.throwIfAborted();
+    const newest = await freshRead(
+      (serializable) =>
+        store.read({ kind: 'read', range, view: 'keys', order: 'newest', limit: 1, serializable }, options),
+      freshness,
+    );
+    const bell = new Bell();
+    const stop = this.listen({ changed() {}, settled: () => bell.ring() });
+    try {
+      for (;;) {
+        if (this.#revision >= newest.revision) return { value: answer(), revision: this.#revision };
+        if (this.#isAt(service, newest.count, newest.kvs[0]?.modRevision ?? 0n))
+          return { value: answer(), revision: newest.revision };
+        // The changes are on their way.
+        await bell.heard(options);
+      }
+    } finally {
+      stop();
     }
   }
 
@@ -158,7 +169,7 @@ export class Directory implements Disposable {
     let last = 0n;
     for (const each of services) {
       if (each === undefined) continue;
-      found += each.entries.size;
+      found += each.size;
       if (each.lastChange > last) last = each.lastChange;
     }
     return BigInt(found) === count && last === lastChange;
@@ -178,8 +189,9 @@ export class Directory implements Disposable {
       try {
         this.#incoming = new Map();
         for await (const message of watch(query, this.#abort)) this.#take(message);
-      } catch {
+      } catch (error) {
         // The store cannot be reached, or the watch fell behind: everything is read anew.
+        this.#fail(error);
         await delay(clock, RETRY_MS, this.#abort);
       }
     }
@@ -193,7 +205,8 @@ export class Directory implements Disposable {
       case 'synced':
         this.#replace(this.#incoming ?? new Map());
         this.#incoming = undefined;
-        this.#synced.resolve();
+        this.#isWhole = true;
+        this.#attempt.resolve();
         break;
       case 'checkpoint':
         break;
@@ -203,24 +216,33 @@ export class Directory implements Disposable {
           this.#incoming = new Map();
           return;
         }
-        for (const change of message.changes) this.#apply(change);
+        for (const change of message.changes) this.#apply(change, message.kind === 'resync');
     }
     this.#revision = message.revision;
     for (const listener of this.#listeners) listener.settled();
   }
 
-  #apply(change: Change): void {
+  /** `isUnseen`: it happened while nobody looked, and why something went is not known. */
+  #apply(change: Change, isUnseen: boolean): void {
     if (isPut(change)) this.#set(change.kv.key, change.kv, false);
-    else this.#set(change.kv.key, undefined, change.type === 'expired');
+    else this.#set(change.kv.key, undefined, isUnseen || change.type === 'expired');
   }
 
   #replace(found: ReadonlyMap<string, KeyValue>): void {
-    // What is missing went while nobody looked: as if its lease had ended.
     for (const [id, { kv }] of [...this.#entries]) if (!found.has(id)) this.#set(kv.key, undefined, true);
     for (const kv of found.values()) this.#set(kv.key, kv, false);
   }
 
-  #set(key: Uint8Array, kv: KeyValue | undefined, isExpired: boolean): void {
+  /** Fails those who wait for it to be whole. */
+  #fail(error: unknown): void {
+    const { promise, reject } = this.#attempt;
+    if (!this.#isWhole) this.#attempt = Promise.withResolvers();
+    promise.catch(() => {});
+    reject(error);
+  }
+
+  /** `mayHaveExpired`: its lease has ended, or may have, where it had one. */
+  #set(key: Uint8Array, kv: KeyValue | undefined, mayHaveExpired: boolean): void {
     const id = keyId(key);
     const before = this.#entries.get(id);
     if (before?.kv.modRevision === kv?.modRevision) return;
@@ -229,11 +251,12 @@ export class Directory implements Disposable {
     else this.#entries.set(id, after);
     const service = (after ?? before)?.service ?? '';
     this.#serviceOf(service).set(id, after);
-    if (this.#services.get(service)?.entries.size === 0) this.#services.delete(service);
+    if (this.#services.get(service)?.size === 0) this.#services.delete(service);
     const [was, is] = [before, after].map((entry) =>
       entry !== undefined && isInstance(entry.read) ? entry.read : undefined,
     );
     if (was === undefined && is === undefined) return;
+    const isExpired = mayHaveExpired && was !== undefined && was.leaseId !== 0n;
     for (const listener of this.#listeners) listener.changed(service, was, is, isExpired);
   }
 
@@ -242,57 +265,14 @@ export class Directory implements Disposable {
     if (named !== undefined)
       return { kv, service: named.service, read: readInstance(named.service, named.instanceId, kv) };
     const reason = 'the key is not <service>/<instance_id>';
-    const [service = ''] = decoder.decode(kv.key.subarray(this.#deps.keys.all.start.length)).split('/');
-    return { kv, service, read: { key: kv.key, reason } };
+    return { kv, service: this.#deps.keys.serviceOf(kv.key), read: { key: kv.key, reason } };
   }
 
-  #serviceOf(name: string): Service {
+  #serviceOf(name: string): ServiceEntries {
     const known = this.#services.get(name);
     if (known !== undefined) return known;
-    const service = new Service();
+    const service = new ServiceEntries();
     this.#services.set(name, service);
     return service;
-  }
-}
-
-interface Entry {
-  readonly kv: KeyValue;
-  readonly service: string;
-  readonly read: Instance | InvalidEntry;
-}
-
-/** The entries of one service; its listing is made when it is asked for. */
-class Service {
-  readonly entries = new Map<string, Entry>();
-  #listing: Listing | undefined;
-  #lastChange: bigint | undefined;
-
-  set(id: string, entry: Entry | undefined): void {
-    if (entry === undefined) this.entries.delete(id);
-    else this.entries.set(id, entry);
-    this.#listing = undefined;
-    this.#lastChange = undefined;
-  }
-
-  get lastChange(): bigint {
-    if (this.#lastChange === undefined) {
-      let last = 0n;
-      for (const { kv } of this.entries.values()) if (kv.modRevision > last) last = kv.modRevision;
-      this.#lastChange = last;
-    }
-    return this.#lastChange;
-  }
-
-  get listing(): Listing {
-    if (this.#listing !== undefined) return this.#listing;
-    const instances: Instance[] = [];
-    const invalid: InvalidEntry[] = [];
-    for (const { read } of this.entries.values()) {
-      if (isInstance(read)) instances.push(read);
-      else invalid.push(read);
-    }
-    instances.sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
-    this.#listing = { instances, invalid };
-    return this.#listing;
   }
 }

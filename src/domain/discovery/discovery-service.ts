@@ -7,7 +7,7 @@ import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import { renewedKey } from '../lease/lease-keys.ts';
-import { type Freshness, freshRead } from '../reading/fresh-read.ts';
+import { type Freshness, freshRead, revisionInFuture } from '../reading/fresh-read.ts';
 import { Bell } from '../session/bell.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { AtRevision, KeyValueStore, LeaseStore, OperationOptions, WatchSource } from '../store.ts';
@@ -17,13 +17,7 @@ import { type AttachMessage, type AttachQuery, attach } from './attach.ts';
 import { Directory, type ServiceSummary } from './directory.ts';
 import { type DiscoveryKeys, guardKey } from './discovery-keys.ts';
 import { type Filter, isUp } from './filter.ts';
-import {
-  type Instance,
-  type InstanceDetails,
-  type InvalidEntry,
-  isInstance,
-  readInstance,
-} from './instance.ts';
+import type { Instance, InstanceDetails, InvalidEntry } from './instance.ts';
 import type { GuardOptions } from './loss-guard.ts';
 import { guardValue, LossGuards, readGuard } from './loss-guards.ts';
 import { createPick, type Strategy } from './pick.ts';
@@ -154,10 +148,14 @@ export function createDiscoveryService(deps: DiscoveryServiceDeps): DiscoverySer
   const pick = createPick(random);
   let guards: LossGuards | undefined;
 
-  function serve(service: string, filter: Filter): Discovered {
+  function guarded(): LossGuards {
     guards ??= new LossGuards({ ...deps, directory });
+    return guards;
+  }
+
+  function serve(service: string, filter: Filter): Discovered {
     const { instances, invalid } = directory.peek(service);
-    const held = guards.held(service, instances.length);
+    const held = guarded().held(service, instances.length);
     if (held === undefined) return { instances: instances.filter(filter), invalid, staleReason: undefined };
     const all = [...instances, ...held.lost].sort((a, b) => (a.instanceId < b.instanceId ? -1 : 1));
     return { instances: all.filter(filter), invalid, staleReason: held.reason };
@@ -218,14 +216,16 @@ export function createDiscoveryService(deps: DiscoveryServiceDeps): DiscoverySer
     discover,
 
     async get(name, freshness, options) {
-      const range = singleKey(keys.ofInstance(name.service, name.instanceId));
-      const { kvs, revision } = await freshRead(
-        (serializable) => store.read({ kind: 'read', range, serializable }, options),
-        freshness,
-      );
-      const read = kvs[0] && readInstance(name.service, name.instanceId, kvs[0]);
-      if (read === undefined || !isInstance(read)) throw instanceNotFound(name);
-      return { instance: read, revision };
+      const known = () => directory.peekInstance(name.service, name.instanceId);
+      const found = freshness.serializable
+        ? await directory.fresh(name.service, known, freshness, options)
+        : await readRegistered(deps, name, options);
+      const { revision } = found;
+      const instance = 'value' in found ? found.value : found.instance;
+      // As fresh as it was asked for, if the store has ever reached that.
+      if (revision < freshness.minRevision) throw revisionInFuture(freshness.minRevision, revision);
+      if (instance === undefined) throw instanceNotFound(name);
+      return { instance, revision };
     },
 
     async listServices({ prefix, after, pageSize, ...freshness }, options) {
@@ -248,14 +248,24 @@ export function createDiscoveryService(deps: DiscoveryServiceDeps): DiscoverySer
     },
 
     async waitFor({ service, count, filter }, options) {
-      const passes: Filter = (each) => isUp(each) && filter(each);
       const bell = new Bell();
-      const stop = directory.listen({ changed: () => bell.ring(), settled() {} });
+      const stop = directory.listen({
+        changed: (changed) => {
+          if (changed === service) bell.ring();
+        },
+        settled() {},
+      });
       try {
-        for (;;) {
-          const freshness = { serializable: false, minRevision: 0n };
-          const { instances, revision } = await discover(service, passes, freshness, options);
-          if (instances.length >= count) return { instances, revision };
+        // What is told from now on is newer than what the store says now.
+        for (let serializable = false; ; serializable = true) {
+          // Those that a loss guard holds are not there.
+          const { value, revision } = await directory.fresh(
+            service,
+            () => directory.peek(service).instances.filter((each) => isUp(each) && filter(each)),
+            { serializable, minRevision: 0n },
+            options,
+          );
+          if (value.length >= count) return { instances: value, revision };
           await bell.heard(options);
         }
       } finally {
@@ -272,6 +282,9 @@ export function createDiscoveryService(deps: DiscoveryServiceDeps): DiscoverySer
           ? ({ kind: 'delete', range: singleKey(key) } as const)
           : ({ kind: 'put', key, value: guardValue(guard) } as const);
       const { revision } = await conditionalTxn(store, [operation], { fence }, options);
+      // What is guarded must be known before it is lost.
+      guarded();
+      directory.follow();
       return { revision };
     },
 

@@ -52,6 +52,9 @@ const KNOWN = new Set([
   'liveness',
 ]);
 const decoder = new TextDecoder('utf-8', { fatal: true });
+/** What a timestamp of the contract can say: the years 1 to 9999. */
+const FIRST_WALL_MS = Date.parse('0001-01-01T00:00:00Z');
+const LAST_WALL_MS = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** Returns the value of an instance's key. Members that are not known here are kept. */
 export function instanceValue(
@@ -96,16 +99,17 @@ export function instanceValue(
 export function readInstance(service: string, instanceId: string, kv: KeyValue): Instance | InvalidEntry {
   const members = parse(kv.value);
   if (typeof members === 'string') return { key: kv.key, reason: members };
-  const { host, port } = { host: members['host'], port: Number(members['port']) };
-  if (typeof host !== 'string' || host === '') return { key: kv.key, reason: '"host" is not a text' };
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    return { key: kv.key, reason: '"port" is not a number from 1 to 65535' };
+  const [host, port] = [textIn(members['host']), portIn(members['port'])];
+  if (host === '') return { key: kv.key, reason: '"host" is not a text' };
+  if (port === undefined) return { key: kv.key, reason: '"port" is not a number from 1 to 65535' };
+  const metadata = metadataIn(members);
+  if (metadata === undefined) return { key: kv.key, reason: 'a member is nested too deeply' };
   return {
     service,
     instanceId,
     host,
     port,
-    metadata: metadataIn(members),
+    metadata,
     tags: textsIn(members['tags']),
     version: textIn(members['version']),
     zone: textIn(members['zone']),
@@ -145,23 +149,38 @@ function parse(value: Uint8Array): Readonly<Record<string, unknown>> | string {
   }
 }
 
-function metadataIn(members: Readonly<Record<string, unknown>>): Record<string, string> {
+/** Undefined: a member is nested so deeply that it cannot be written. */
+function metadataIn(members: Readonly<Record<string, unknown>>): Record<string, string> | undefined {
   const unknown = Object.entries(members).filter(([name]) => !KNOWN.has(name));
   const { metadata } = members;
   const known = typeof metadata === 'object' && metadata !== null ? Object.entries(metadata) : [];
-  return Object.fromEntries([...unknown, ...known].map(([name, value]) => [name, asText(value)]));
+  try {
+    return Object.fromEntries(
+      [...unknown, ...known].map(([name, value]) => [name.toWellFormed(), asText(value)]),
+    );
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
+/** JSON can say halves of characters; the contract's texts cannot. */
 function asText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return typeof value === 'string' ? value.toWellFormed() : JSON.stringify(value);
 }
 
 function textIn(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' ? value.toWellFormed() : '';
 }
 
 function textsIn(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((text) => typeof text === 'string') : [];
+  return Array.isArray(value) ? value.filter((text) => typeof text === 'string').map(textIn) : [];
+}
+
+/** A number, or one that is written as a text. */
+function portIn(value: unknown): number | undefined {
+  const port = typeof value === 'string' && /^\d{1,5}$/.test(value) ? Number(value) : value;
+  return typeof port === 'number' && Number.isInteger(port) && port >= 1 && port <= 65_535 ? port : undefined;
 }
 
 function weightIn(value: unknown): number {
@@ -177,7 +196,7 @@ function statusIn(value: unknown): Status {
 
 function timeIn(value: unknown): number | undefined {
   const wallMs = typeof value === 'string' ? Date.parse(value) : Number.NaN;
-  return Number.isNaN(wallMs) ? undefined : wallMs;
+  return wallMs >= FIRST_WALL_MS && wallMs <= LAST_WALL_MS ? wallMs : undefined;
 }
 
 function livenessIn(value: unknown): Liveness | undefined {

@@ -30,7 +30,7 @@ interface Loss {
 /** Watches over one service. */
 export class LossGuard {
   readonly #clock: Clock;
-  readonly #options: GuardOptions;
+  #options: GuardOptions;
   /** By instance id; those of the window, or, while it holds, all. */
   readonly #losses = new Map<string, Loss>();
   #heldSinceMs: number | undefined;
@@ -38,6 +38,11 @@ export class LossGuard {
 
   constructor(clock: Clock, options: GuardOptions) {
     this.#clock = clock;
+    this.#options = options;
+  }
+
+  /** What it holds, it goes on holding as the new options say. */
+  configure(options: GuardOptions): void {
     this.#options = options;
   }
 
@@ -53,23 +58,33 @@ export class LossGuard {
 
   /** Returns what to serve beside the `alive` instances; undefined: nothing, the guard does not hold. */
   held(alive: number): Guarded | undefined {
+    if (!this.settle(alive)) return undefined;
+    return { lost: [...this.#losses.values()].map(({ instance }) => instance), reason: this.#reason };
+  }
+
+  /** Begins or ends to hold, where `alive` instances are left; returns whether it holds. To be told of each loss when it happens. */
+  settle(alive: number): boolean {
     const { maxLossPercent, windowMs, holdMs } = this.#options;
     const nowMs = this.#clock.now();
+    if (this.#heldSinceMs !== undefined && nowMs - this.#heldSinceMs > holdMs) this.#release();
     if (this.#heldSinceMs === undefined) {
       for (const [id, { atMs }] of this.#losses) if (atMs < nowMs - windowMs) this.#losses.delete(id);
     }
     const lost = this.#losses.size;
     const all = alive + lost;
-    const isTooMany = lost * 100 > all * maxLossPercent;
-    if (!isTooMany || (this.#heldSinceMs !== undefined && nowMs - this.#heldSinceMs > holdMs)) {
-      if (this.#heldSinceMs !== undefined) this.#losses.clear();
-      this.#heldSinceMs = undefined;
-      return undefined;
+    if (lost * 100 <= all * maxLossPercent) {
+      if (this.#heldSinceMs !== undefined) this.#release();
+      return false;
     }
     if (this.#heldSinceMs === undefined) {
       this.#heldSinceMs = nowMs;
       this.#reason = `${lost} of ${all} instances expired within ${windowMs / 1_000} s, more than ${maxLossPercent} %`;
     }
-    return { lost: [...this.#losses.values()].map(({ instance }) => instance), reason: this.#reason };
+    return true;
+  }
+
+  #release(): void {
+    this.#losses.clear();
+    this.#heldSinceMs = undefined;
   }
 }

@@ -24,18 +24,28 @@ export class LossGuards implements Disposable {
   constructor({ store, source, clock, directory }: LossGuardsDeps) {
     this.#mirror = new Mirror({ store, source, clock }, GUARD_KEYS, {
       changed: ({ key, kv }) => {
+        const service = guardedService(key);
         const options = kv && readGuard(kv.value);
-        if (options === undefined) this.#guards.delete(guardedService(key));
-        else this.#guards.set(guardedService(key), new LossGuard(clock, options));
+        const guard = this.#guards.get(service);
+        if (options === undefined) this.#guards.delete(service);
+        else if (guard === undefined) this.#guards.set(service, new LossGuard(clock, options));
+        else guard.configure(options);
       },
     });
+    const touched = new Set<string>();
     this.#stop = directory.listen({
       changed: (service, before, after, isExpired) => {
         const guard = this.#guards.get(service);
-        if (after === undefined && before !== undefined && isExpired) guard?.expired(before);
-        else guard?.accounted((after ?? before)?.instanceId ?? '');
+        if (guard === undefined) return;
+        touched.add(service);
+        if (after === undefined && before !== undefined && isExpired) guard.expired(before);
+        else guard.accounted((after ?? before)?.instanceId ?? '');
       },
-      settled() {},
+      // Whether too many were lost at once shows at once, not when somebody asks.
+      settled: () => {
+        for (const service of touched) this.#guards.get(service)?.settle(directory.count(service));
+        touched.clear();
+      },
     });
   }
 

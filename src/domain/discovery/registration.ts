@@ -77,11 +77,12 @@ export async function putInstance(
   const { clock, keys } = deps;
   const key = keys.ofInstance(name.service, name.instanceId);
   const value = instanceValue(details, { registerWallMs: clock.wallMs(), liveness });
-  const { revision } = await change(deps, name, conditions, options, (kv) => [
+  const { revision, before } = await change(deps, name, conditions, options, (kv) => [
     { kind: 'put', key, value, leaseId },
     ...also,
     ...(kv === undefined ? [] : endOf(kv, name, leaseId)),
   ]);
+  if (before !== undefined && isLeftBehind(before, name, leaseId)) await endUnused(deps, before, options);
   return instanceAt(name, { key, value, leaseId }, revision);
 }
 
@@ -188,14 +189,33 @@ async function change(
 }
 
 /** What ends the keeping of an instance that goes; a lease that is `kept` goes on. */
-function endOf(kv: KeyValue, { service, instanceId }: InstanceName, kept: bigint): readonly Operation[] {
-  const read = readInstance(service, instanceId, kv);
-  const isOurs = isInstance(read) && read.liveness !== undefined;
-  if (!isOurs || kv.leaseId === 0n || kv.leaseId === kept) return [];
+function endOf(kv: KeyValue, name: InstanceName, kept: bigint): readonly Operation[] {
+  if (!isLeftBehind(kv, name, kept)) return [];
   return [renewedKey(kv.leaseId), sessionKey(kv.leaseId)].map((key) => ({
     kind: 'delete',
     range: singleKey(key),
   }));
+}
+
+/** Whether the lease of an instance that goes was its own. */
+function isLeftBehind(kv: KeyValue, { service, instanceId }: InstanceName, kept: bigint): boolean {
+  const read = readInstance(service, instanceId, kv);
+  const isOurs = isInstance(read) && read.liveness !== undefined;
+  return isOurs && kv.leaseId !== 0n && kv.leaseId !== kept;
+}
+
+/** Ends the lease of an instance that was replaced, unless something else lives on it. */
+async function endUnused(
+  { leases }: RegistrationDeps,
+  { leaseId }: KeyValue,
+  options: OperationOptions,
+): Promise<void> {
+  try {
+    const { keys } = await leases.timeToLive(leaseId, { withKeys: true }, options);
+    if (keys.length === 0) await leases.revoke(leaseId, options);
+  } catch {
+    // The instance is replaced: a lease that is not ended now ends by itself.
+  }
 }
 
 function instanceAt(

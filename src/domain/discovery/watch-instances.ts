@@ -16,6 +16,7 @@ import {
 /** What happened to an instance. */
 export interface InstanceChange {
   readonly type: 'registered' | 'updated' | 'unregistered' | 'expired' | 'status';
+  /** As it is now; of one that is gone, as it was last, or, where that is not known, its names alone. */
   readonly instance: Instance;
   readonly previous: Instance | undefined;
 }
@@ -76,35 +77,60 @@ export async function* watchInstances(
         break;
       case 'events':
       case 'resync': {
-        const told = message.changes?.map((change) => changeOf(keys, change));
-        yield {
-          kind,
-          revision,
-          changes: told?.filter((each) => each !== undefined && 'instance' in each) as
-            | InstanceChange[]
-            | undefined,
-          invalid: (told ?? []).filter((each) => each !== undefined && 'reason' in each) as InvalidEntry[],
-        };
+        const told = message.changes?.map((change) => toldOf(keys, change));
+        const changes = told?.flatMap(({ change }) => change ?? []);
+        const invalid = (told ?? []).flatMap((each) => each.invalid ?? []);
+        // What was no instance and went is nothing to tell.
+        if (kind === 'events' && changes?.length === 0 && invalid.length === 0)
+          yield { kind: 'checkpoint', revision };
+        else yield { kind, revision, changes, invalid };
       }
     }
   }
 }
 
-/** Undefined: what went was no instance. */
-function changeOf(
-  keys: DiscoveryKeys,
-  { type, kv, previous }: Change,
-): InstanceChange | InvalidEntry | undefined {
+interface Told {
+  readonly change?: InstanceChange | undefined;
+  readonly invalid?: InvalidEntry;
+}
+
+/** What was there before is not always known: then what goes, or is written again, may have been an instance. */
+function toldOf(keys: DiscoveryKeys, { type, kv, previous }: Change): Told {
   const before = previous && readAt(keys, previous);
   const was = before !== undefined && isInstance(before) ? before : undefined;
-  if (type === 'deleted' || type === 'expired') {
-    const gone = type === 'deleted' ? 'unregistered' : 'expired';
-    return was && { type: gone, instance: was, previous: was };
-  }
+  const gone = before === undefined ? goneInstance(keys, kv) : was;
+  const unregistered = gone && ({ type: 'unregistered', instance: gone, previous: was } as const);
+  if (type === 'deleted') return { change: unregistered };
+  if (type === 'expired') return { change: unregistered && { ...unregistered, type: 'expired' } };
   const is = readAt(keys, kv);
-  if (isInvalid(is)) return was === undefined ? is : { type: 'unregistered', instance: was, previous: was };
-  if (was === undefined) return { type: 'registered', instance: is, previous: undefined };
-  return { type: differInStatusAlone(was, is) ? 'status' : 'updated', instance: is, previous: was };
+  if (isInvalid(is)) return { change: type === 'created' ? undefined : unregistered, invalid: is };
+  const isNew = type === 'created' || (before !== undefined && was === undefined);
+  if (isNew) return { change: { type: 'registered', instance: is, previous: undefined } };
+  const isStatus = was !== undefined && differInStatusAlone(was, is);
+  return { change: { type: isStatus ? 'status' : 'updated', instance: is, previous: was } };
+}
+
+/** An instance that went, of which nothing is known but its names; undefined: the key is no instance's. */
+function goneInstance(keys: DiscoveryKeys, { key, modRevision }: Change['kv']): Instance | undefined {
+  const name = keys.read(key);
+  return (
+    name && {
+      ...name,
+      host: '',
+      port: 0,
+      metadata: {},
+      tags: [],
+      version: '',
+      zone: '',
+      weight: 0,
+      status: 'DOWN',
+      leaseId: 0n,
+      registerWallMs: undefined,
+      revision: modRevision,
+      liveness: undefined,
+      members: {},
+    }
+  );
 }
 
 function readAt(keys: DiscoveryKeys, kv: Change['kv']): Instance | InvalidEntry {

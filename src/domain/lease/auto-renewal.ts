@@ -2,7 +2,8 @@
 //
 // A key on each such lease says that it is renewed, and so goes with it. Which replica renews it follows from who is alive: every
 // replica computes the same answer from the same keys, and nothing has to be handed over. While two see different replicas alive,
-// both may renew a lease, or, for as long as a dead replica counts as alive (3 s), none: a time to live of 10 s outlasts that.
+// both may renew a lease, or, for as long as a dead replica counts as alive (3 s), none: a time to live of 10 s outlasts that. A
+// shorter one would not: such a lease has a deputy, a second replica that renews it all along.
 
 import type { Clock } from '../clock.ts';
 import { isAbsent } from '../conditions.ts';
@@ -38,9 +39,17 @@ export interface RenewalCompanion {
 const SPREAD_MS = 500;
 /** Until its first renewal tells how long a lease lives; it is renewed long before. */
 const ASSUMED_TTL_SECONDS = 10n;
+/** A deputy begins so much later, to find out how long the lease lives; in time yet for 2 s, etcd's minimum. */
+const DEPUTY_AFTER_MS = 1_250;
+/** A lease that lives so long outlasts the death of its renewer. */
+const LASTING_TTL_MS = 10_000;
+
+/** `renewer`: it is this replica's part. `deputy`: it comes next, should the renewer die. */
+type Role = 'renewer' | 'deputy' | 'none';
 
 interface RenewedLease {
-  /** Undefined: another replica renews it. */
+  role: Role;
+  /** Undefined: others renew it. */
   kept: KeptLease | undefined;
   /** Of its record. */
   readonly value: Uint8Array;
@@ -79,10 +88,11 @@ export class AutoRenewal {
     return this.#deps.store.txn({ kind: 'txn', compares: [], success: [deletion], failure: [] }, options);
   }
 
-  /** How many leases this replica renews. */
+  /** How many leases this replica renews, those not counted that it is the deputy for. */
   get size(): number {
     let size = 0;
-    for (const { kept } of this.#leases.values()) if (kept !== undefined) size += 1;
+    for (const { kept, role } of this.#leases.values())
+      if (kept !== undefined && role === 'renewer') size += 1;
     return size;
   }
 
@@ -94,7 +104,8 @@ export class AutoRenewal {
         this.#leases.delete(leaseId);
         return;
       }
-      if (!this.#leases.has(leaseId)) this.#leases.set(leaseId, { kept: undefined, value: kv.value });
+      if (!this.#leases.has(leaseId))
+        this.#leases.set(leaseId, { role: 'none', kept: undefined, value: kv.value });
       // Also one that was known and ended here: where the records were listed again, it may be another of the same id.
       if (this.#isSynced) this.#assign(leaseId);
     },
@@ -126,20 +137,25 @@ export class AutoRenewal {
   #assign(leaseId: bigint): void {
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) return;
-    const isMine = this.#renewerOf(leaseId) === this.#deps.replicaId;
-    if (isMine && lease.kept === undefined) {
-      this.#keep(leaseId, lease);
-      this.#deps.companion?.assigned(leaseId, lease.value);
-    } else if (!isMine) this.#release(leaseId);
+    const role = this.#roleFor(leaseId);
+    // A deputy that keeps nothing has found that it need not.
+    if (role === lease.role && (role !== 'renewer' || lease.kept !== undefined)) return;
+    this.#release(leaseId);
+    lease.role = role;
+    if (role !== 'none') this.#keep(leaseId, lease);
+    if (role === 'renewer') this.#deps.companion?.assigned(leaseId, lease.value);
   }
 
   #keep(leaseId: bigint, lease: RenewedLease): void {
     const { engine, clock, random } = this.#deps;
     const sentMs = clock.now();
-    const renewAtMs = sentMs + SPREAD_MS * random();
+    const renewAtMs = sentMs + SPREAD_MS * random() + (lease.role === 'deputy' ? DEPUTY_AFTER_MS : 0);
     const kept = engine.keep(
       { leaseId, ttlSeconds: ASSUMED_TTL_SECONDS, sentMs, renewAtMs },
       {
+        renewed: ({ ttlMs }) => {
+          if (lease.role === 'deputy' && ttlMs >= LASTING_TTL_MS) this.#release(leaseId);
+        },
         // Nobody relies on its deadline: a lease that is late may be alive yet.
         lost: (_, cause) => {
           if (lease.kept !== kept) return;
@@ -156,20 +172,20 @@ export class AutoRenewal {
     if (lease?.kept === undefined) return;
     this.#deps.engine.release(lease.kept);
     lease.kept = undefined;
-    this.#deps.companion?.released(leaseId);
+    if (lease.role === 'renewer') this.#deps.companion?.released(leaseId);
   }
 
-  /** The replica whose hash together with that of the lease is highest (rendezvous hashing). */
-  #renewerOf(leaseId: bigint): string {
+  /** The replica whose hash together with that of the lease is highest renews it (rendezvous hashing); the next is its deputy. */
+  #roleFor(leaseId: bigint): Role {
     const leaseHash = mix(Number(leaseId & 0xffffffffn) ^ Number(leaseId >> 32n));
-    let highest = -1;
-    let renewer = this.#deps.replicaId;
-    for (const [replicaId, replicaHash] of this.#replicas) {
-      const hash = mix(leaseHash ^ replicaHash);
-      if (hash < highest || (hash === highest && replicaId < renewer)) continue;
-      highest = hash;
-      renewer = replicaId;
+    const { replicaId } = this.#deps;
+    const own = mix(leaseHash ^ hashText(replicaId));
+    let before = 0;
+    for (const [otherId, otherHash] of this.#replicas) {
+      const hash = mix(leaseHash ^ otherHash);
+      if (hash > own || (hash === own && otherId > replicaId)) before += 1;
+      if (before > 1) return 'none';
     }
-    return renewer;
+    return before === 0 ? 'renewer' : 'deputy';
   }
 }

@@ -20,8 +20,10 @@ const ENVIRONMENT = celEnv({
 /** What an expression does not say of one instance, it says of none. */
 const WRONG_FOR_ALL = /unresolved attribute|unbound function|no matching overload/;
 const MAX_KNOWN = 100;
+/** Each loop within a loop multiplies the time that an expression takes, during which the gateway does nothing else. */
+const MAX_LOOP_DEPTH = 1;
 
-/** Returns the filter for an expression; undefined for an empty one. Throws FILTER_INVALID, with the place. */
+/** Returns the filter for an expression; undefined for an empty one. Throws FILTER_INVALID, with the place where it does not parse. */
 export type ExpressionFilters = (expression: string) => Filter | undefined;
 
 /** Creates it. The last 100 expressions are remembered, with what they say of the instances that there are. */
@@ -51,7 +53,9 @@ function remembering(filter: Filter): Filter {
 
 function compile(expression: string): Filter {
   try {
-    const evaluate = plan(ENVIRONMENT, parse(expression));
+    const parsed = parse(expression);
+    if (loopDepth(parsed.expr) > MAX_LOOP_DEPTH) throw new Error('a loop stands within another loop');
+    const evaluate = plan(ENVIRONMENT, parsed);
     const run = ({ metadata, tags, version, zone, host, port, weight, instanceId }: Sample) =>
       evaluate({
         metadata: new Map(Object.entries(metadata)),
@@ -77,6 +81,14 @@ function compile(expression: string): Filter {
       error,
     );
   }
+}
+
+/** How many loops (`all`, `exists`, `map`, …) stand within each other; one over what another one made stands beside it. */
+function loopDepth(node: unknown): number {
+  if (typeof node !== 'object' || node === null) return 0;
+  if (!('iterRange' in node)) return Math.max(0, ...Object.values(node).map(loopDepth));
+  const { iterRange, ...body } = node;
+  return Math.max(loopDepth(iterRange), 1 + loopDepth(body));
 }
 
 type Sample = Pick<

@@ -1,6 +1,7 @@
 import { type DescMessage, type DescMethod, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { DiscoveryService } from '../../../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { KvService } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { mutated, randomBinary, randomJson, wildJson } from '../../support/random-messages.ts';
@@ -21,8 +22,9 @@ const ANY_REQUESTS = 8_000;
 const DOOMED_REQUESTS = 2_000;
 const TIMEOUT_MS = 120_000;
 
-const METHODS = [...KvService.methods, ...Health.methods];
-const WRITES = KvService.methods.filter(({ input }) => input.fields.some(({ name }) => name === 'fence'));
+const OURS = [...KvService.methods, ...DiscoveryService.methods];
+const METHODS = [...OURS, ...Health.methods];
+const WRITES = OURS.filter(({ input }) => input.fields.some(({ name }) => name === 'fence'));
 /** What a gateway and an etcd that are well do not answer, whatever they are asked. */
 const FAULTS = ['Internal', 'Unknown', 'DataLoss', 'Unavailable', 'Canceled'];
 
@@ -123,8 +125,8 @@ function anyHeaders(): fc.Arbitrary<Record<string, string>> {
   return fc.oneof({ weight: 9, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: wild });
 }
 
-/** A stream ends by its deadline. */
-const STREAM_HEADERS = { 'connect-timeout-ms': '40', 'grpc-timeout': '40m' };
+/** What waits, a stream or WaitFor, ends by its deadline. */
+const WAITING_HEADERS = { 'connect-timeout-ms': '40', 'grpc-timeout': '40m' };
 
 function requestOf(
   protocol: WireProtocol,
@@ -133,9 +135,9 @@ function requestOf(
   headers: Readonly<Record<string, string>>,
 ): RawRequest {
   const path = `/${method.parent.typeName}/${method.name}`;
-  return method.methodKind === 'unary'
-    ? wireRequest(protocol, path, message, headers)
-    : wireStreamRequest(protocol, path, message, STREAM_HEADERS);
+  if (method.methodKind !== 'unary') return wireStreamRequest(protocol, path, message, WAITING_HEADERS);
+  const isWaiting = method.name === DiscoveryService.method.waitFor.name;
+  return wireRequest(protocol, path, message, isWaiting ? WAITING_HEADERS : headers);
 }
 
 /** Writes that are sound but for one thing which nothing can make up for. */
