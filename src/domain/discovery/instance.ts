@@ -52,6 +52,14 @@ const KNOWN = new Set([
   'liveness',
 ]);
 const decoder = new TextDecoder('utf-8', { fatal: true });
+/** What JSON has beyond the types of TypeScript (https://tc39.es/proposal-json-parse-with-source). */
+const EXACT_JSON = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (name: string, value: unknown, context: { readonly source: string }) => unknown,
+  ): unknown;
+  rawJSON(text: string): unknown;
+};
 /** What a timestamp of the contract can say: the years 1 to 9999. */
 const FIRST_WALL_MS = Date.parse('0001-01-01T00:00:00Z');
 const LAST_WALL_MS = Date.parse('9999-12-31T23:59:59.999Z');
@@ -140,13 +148,22 @@ function saidBeside({ host, port, metadata, tags, version, zone, weight, leaseId
 
 function parse(value: Uint8Array): Readonly<Record<string, unknown>> | string {
   try {
-    const parsed: unknown = JSON.parse(decoder.decode(value));
+    const parsed = parseExactly(decoder.decode(value));
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
       return parsed as Record<string, unknown>;
     return 'the value is no JSON object';
   } catch {
     return 'the value is not JSON';
   }
+}
+
+/** Numbers that JavaScript cannot hold are given and written as they stand. */
+function parseExactly(text: string): unknown {
+  // There are few of them, and looking at each value takes time.
+  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  return EXACT_JSON.parse(text, (_, value, { source }) =>
+    Number.isInteger(value) && !Number.isSafeInteger(value) ? EXACT_JSON.rawJSON(source) : value,
+  );
 }
 
 /** Undefined: a member is nested so deeply that it cannot be written. */

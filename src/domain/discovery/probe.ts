@@ -38,6 +38,8 @@ export interface ProbedInstance {
   readonly probe: Probe;
 }
 
+const CHECK_KINDS: ReadonlySet<unknown> = new Set<ProbeCheck['kind']>(['tcp', 'http', 'grpc']);
+
 /** Returns the value of the record that has replicas renew an instance's lease and probe it. */
 export function probedValue(instance: ProbedInstance): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(instance));
@@ -48,8 +50,12 @@ export function readProbed(value: Uint8Array): ProbedInstance | undefined {
   if (value.length === 0) return undefined;
   try {
     const fields = JSON.parse(new TextDecoder().decode(value)) as ProbedInstance;
-    const { check, intervalMs, timeoutMs } = fields.probe;
-    const isWhole = check.kind !== undefined && intervalMs > 0 && timeoutMs > 0;
+    const { check, port, intervalMs, timeoutMs, failureThreshold, giveUpAfterMs } = fields.probe;
+    const isWhole =
+      [fields.service, fields.instanceId].every((name) => typeof name === 'string') &&
+      CHECK_KINDS.has(check.kind) &&
+      port >= 0 &&
+      [intervalMs, timeoutMs, failureThreshold, giveUpAfterMs].every((number) => number > 0);
     return isWhole ? fields : undefined;
   } catch {
     return undefined;

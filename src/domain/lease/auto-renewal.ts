@@ -40,7 +40,7 @@ const SPREAD_MS = 500;
 /** Until its first renewal tells how long a lease lives; it is renewed long before. */
 const ASSUMED_TTL_SECONDS = 10n;
 /** A deputy begins so much later, to find out how long the lease lives; in time yet for 2 s, etcd's minimum. */
-const DEPUTY_AFTER_MS = 1_250;
+const DEPUTY_AFTER_MS = 1_050;
 /** A lease that lives so long outlasts the death of its renewer. */
 const LASTING_TTL_MS = 10_000;
 

@@ -90,7 +90,7 @@ describe('a stream that attached an instance, resumed by its token', { timeout: 
     await discovery.unregister({ service, instanceId: 'a' });
   });
 
-  it('is kept for its whole grace by a gateway that was killed just before it would have renewed it', async () => {
+  it('has a lease that lives for its whole grace when its gateway is killed just before it renews', async () => {
     const service = serviceOf();
     await using gateway = await runConcord({ env: { ETCD_ENDPOINTS: etcd.endpoint } });
     const graceMs = 6_000;

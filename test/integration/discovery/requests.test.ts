@@ -1,8 +1,9 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Liveness } from '../../../gen/concord/discovery/v1/discovery_service_pb.ts';
+import { Liveness, type Strategy } from '../../../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { type InstanceSchema, Status } from '../../../gen/concord/discovery/v1/instance_pb.ts';
 import type { ProbeSchema } from '../../../gen/concord/discovery/v1/probe_pb.ts';
+import type { Consistency } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { PROTOCOLS } from '../../support/protocols.ts';
@@ -91,6 +92,11 @@ describe('a request that breaks a rule', () => {
     await expectInvalid('instance', clients.discovery.register({}), clients.discovery.updateInstance({}));
   });
 
+  it('is refused where it does not say which instance to change', async () => {
+    const call = clients.discovery.updateInstance({ instance: { ...SOUND, instanceId: '' } });
+    expect(await failureOf(call)).toMatchObject({ reason: 'FIELD_INVALID' });
+  });
+
   it.each(['', ...WRONG_NAMES])('is refused where it names the service %j', async (service) => {
     const { discovery } = clients;
     await expectInvalid(
@@ -131,9 +137,9 @@ describe('a request that breaks a rule', () => {
       discovery.setStatus({ ...NAME, status: 9 as Status }),
     );
     await expectInvalid('min_revision', discovery.discover({ service: 's', minRevision: -1n }));
-    await expectInvalid('consistency', discovery.getInstance({ ...NAME, consistency: 9 }));
+    await expectInvalid('consistency', discovery.getInstance({ ...NAME, consistency: 9 as Consistency }));
     await expectInvalid('page_size', discovery.listServices({ pageSize: 1_001 }));
-    await expectInvalid('strategy', discovery.pick({ service: 's', strategy: 7 }));
+    await expectInvalid('strategy', discovery.pick({ service: 's', strategy: 7 as Strategy }));
     await expectInvalid('hash_key', discovery.pick({ service: 's', hashKey: 'x'.repeat(1_025) }));
     await expectInvalid('count', discovery.waitFor({ service: 's', count: 100_001 }));
     await expectInvalid('max_loss_percent', discovery.setLossGuard({ service: 's', maxLossPercent: 100 }));

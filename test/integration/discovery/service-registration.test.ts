@@ -73,8 +73,14 @@ describe('registering an instance again', () => {
     const { leaseId } = await leases.grant({ ttl: TTL });
     const other = `others/${service}`;
     await kv.put({ key: other, leaseId });
-    await kv.put({ key: `/services/${service}/a`, value: '{"host":"h","port":1}', leaseId });
+    const alone = await leases.grant({ ttl: TTL });
+    await kv.put({
+      key: `/services/${service}/a`,
+      value: '{"host":"h","port":1}',
+      leaseId: alone.leaseId,
+    });
     await discovery.register({ instance: instanceOf(service) });
+    expect((await leases.get({ leaseId: alone.leaseId })).keys).toEqual([]);
     await kv.put({
       key: `/services/${service}/a`,
       value: '{"host":"h","port":1,"liveness":"HEARTBEAT"}',

@@ -144,7 +144,7 @@ describe('an instance that another client wrote', () => {
     },
   );
 
-  it.each([
+  it.each<[string, string]>([
     ['', 'the value is not JSON'],
     ['host=h', 'the value is not JSON'],
     ['[]', 'the value is no JSON object'],
@@ -154,7 +154,7 @@ describe('an instance that another client wrote', () => {
     ['{"host":1,"port":1}', '"host" is not a text'],
     ['{"host":"","port":1}', '"host" is not a text'],
     ...['0', '65536', '1.5', 'null', 'true', '[80]', '"http"', '""', '"0x50"', '" 80"', '-1'].map(
-      (port) => [`{"host":"h","port":${port}}`, '"port" is not a number from 1 to 65535'] as const,
+      (port): [string, string] => [`{"host":"h","port":${port}}`, '"port" is not a number from 1 to 65535'],
     ),
   ])('is none with the value %s: %s', (json, reason) => {
     expect(reasonOf(json)).toBe(reason);
@@ -177,6 +177,16 @@ describe('an instance that is changed', () => {
       metadata: { n: '7' },
       status: 'DRAINING',
     });
+  });
+
+  it('keeps numbers that JavaScript cannot hold', () => {
+    const json = '{"id":12345678901234567890,"of":{"ids":[9007199254740993,1]},"host":"h","port":1}';
+    const instance = read(json);
+    expect(instance.metadata).toEqual({ id: '12345678901234567890', of: '{"ids":[9007199254740993,1]}' });
+    const value = new TextDecoder().decode(instanceValue({ ...instance, status: 'DOWN' }, instance));
+    expect(value).toBe(json.replace('"port":1}', '"port":1,"status":"DOWN"}'));
+    expect(reasonOf('{"host":"h","port":12345678901234567890}')).toMatch(/port/);
+    expect(read('{"host":"h","port":1,"weight":12345678901234567890}').weight).toBe(1);
   });
 
   it('has those in its metadata that the change says otherwise', () => {
