@@ -1,9 +1,12 @@
 import type { Row } from './row.ts';
+import { autoRenewal } from './rows/auto-renewal.ts';
 import { deliveryLatency } from './rows/delivery-latency.ts';
 import { fanOut } from './rows/fan-out.ts';
 import { get } from './rows/get.ts';
 import { getJson } from './rows/get-json.ts';
 import { latency } from './rows/latency.ts';
+import { lock } from './rows/lock.ts';
+import { lockHandOver } from './rows/lock-hand-over.ts';
 import { put } from './rows/put.ts';
 import { putJson } from './rows/put-json.ts';
 import { start } from './rows/start.ts';
@@ -20,4 +23,7 @@ export const ROWS: readonly Row[] = [
   fanOut,
   deliveryLatency,
   subscriberMemory,
+  lock,
+  lockHandOver,
+  autoRenewal,
 ];

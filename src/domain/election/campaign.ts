@@ -2,7 +2,7 @@
 //
 // Each candidate follows the keys of its election, one watch for all of them at a gateway. One who finds that it is its turn takes
 // the leader's key, in a transaction that holds only while nobody leads, its own key exists, and nobody else is to lead next.
-// So nobody is told that it leads who does not at that revision.
+// What the watch tells may be late: before a candidate is told that it leads, each time, the leader's key is read again.
 
 import type { Clock } from '../clock.ts';
 import { createdAt, isAbsent, writtenAt } from '../conditions.ts';
@@ -68,7 +68,8 @@ export async function* campaign(
   let token = 0n;
   try {
     const signal = AbortSignal.any([options.signal, session.signal, ended.signal]);
-    if (start.kind === 'new') await stand(deps, name, start.value, leaseId, { signal });
+    if (start.kind === 'new')
+      await unlessOver(session, () => stand(deps, name, start.value, leaseId, { signal }));
     const follower = follow(deps.watch, name, () => bell.ring(), { signal });
     let sent: CampaignMessage | undefined;
     for (;;) {
@@ -91,12 +92,17 @@ export async function* campaign(
         deadlineMs: session.deadlineMs,
       };
       if (isNews(next, sent)) {
-        yield next;
+        if (next.state === 'leader') {
+          const readAt = await unlessOver(session, () => readTerm(deps, name, token, { signal }));
+          // There is news to come that says why.
+          if (readAt === undefined) continue;
+          yield { ...next, revision: readAt };
+        } else yield next;
         sent = next;
       }
       if (isOver) return;
       if (role.kind === 'candidate' && state !== undefined && isTurnOf(role.candidate, state))
-        await lead(deps, name, role.candidate, state, { signal });
+        await unlessOver(session, () => lead(deps, name, role.candidate, state, { signal }));
     }
   } finally {
     ended.abort(new Error('the stream ended'));
@@ -111,6 +117,16 @@ function isNews(next: CampaignMessage, sent: CampaignMessage | undefined): boole
     next.position !== sent.position ||
     next.deadlineMs !== sent.deadlineMs
   );
+}
+
+/** Runs what needs the session; undefined: the session ended first. It tells by itself. */
+async function unlessOver<T>(session: Session, run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (session.over === undefined) throw error;
+    return undefined;
+  }
 }
 
 function openSession(
@@ -210,6 +226,18 @@ async function lead(
     () => store.txn({ kind: 'txn', compares, success, failure: [] }, options),
     options,
   );
+}
+
+/** Returns a revision at which the term lasts, and has until now; undefined: it is over. */
+async function readTerm(
+  { store, clock }: CampaignDeps,
+  name: string,
+  token: bigint,
+  options: OperationOptions,
+): Promise<bigint | undefined> {
+  const read = { kind: 'read', range: singleKey(leaderKey(name)), view: 'keys' } as const;
+  const { kvs, revision } = await persistently(clock, () => store.read(read, options), options);
+  return kvs[0]?.createRevision === token ? revision : undefined;
 }
 
 function sessionNotFound(name: string, leaseId: bigint): DomainError {

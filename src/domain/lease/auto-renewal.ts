@@ -69,10 +69,11 @@ export class AutoRenewal {
       if (kv === undefined) {
         this.#release(leaseId);
         this.#leases.delete(leaseId);
-      } else if (!this.#leases.has(leaseId)) {
-        this.#leases.set(leaseId, undefined);
-        if (this.#isSynced) this.#assign(leaseId);
+        return;
       }
+      if (!this.#leases.has(leaseId)) this.#leases.set(leaseId, undefined);
+      // Also one that was known and ended here: where the records were listed again, it may be another of the same id.
+      if (this.#isSynced) this.#assign(leaseId);
     },
   };
 

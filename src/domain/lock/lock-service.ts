@@ -26,6 +26,7 @@ import { type HoldMessage, type HoldQuery, holdLock } from './hold-lock.ts';
 import { lockRange, locksRange, queueKey, readLockKey, releasedKey } from './lock-keys.ts';
 import { enqueue, enqueueIfFree, type Standing, takeTurn } from './lock-queue.ts';
 import { type Claim, type Holder, type LockState, lockState, modeIn } from './lock-state.ts';
+import { QueuePositions } from './queue-positions.ts';
 import { type LockWatchMessage, watchLock } from './watch-lock.ts';
 
 /** What to acquire. */
@@ -118,6 +119,7 @@ const LONG_WAIT_MS = 1_000;
 /** Creates the service. */
 export function createLockService(deps: LockServiceDeps): LockService {
   const { store, leases, watch, engine, fadingLease, clock } = deps;
+  const holdDeps = { ...deps, positions: new QueuePositions(deps) };
 
   /** Runs with a new lease that is kept meanwhile, and ended where that fails. */
   async function withLease(
@@ -179,7 +181,7 @@ export function createLockService(deps: LockServiceDeps): LockService {
         take(await enqueueIfFree(deps, name, claim, leaseId, during), during),
       ),
 
-    hold: (query, options) => holdLock(deps, query, options),
+    hold: (query, options) => holdLock(holdDeps, query, options),
 
     async release(name, token, options) {
       const range = singleKey(lockHolderKey(name, token));

@@ -175,6 +175,11 @@ export class Sessions {
   #keep(session: Session, sentMs: number): Session {
     const { leaseId, ttlSeconds } = session;
     const before = this.#kept.get(leaseId);
+    // Answers may come in another order than the writes were done.
+    if (before !== undefined && before.session.revision > session.revision) {
+      session.finish(takenOver(leaseId));
+      return session;
+    }
     if (before !== undefined) this.#letGo(before, takenOver(leaseId));
     const lease = this.#deps.engine.keep(
       { leaseId, ttlSeconds, sentMs },
@@ -227,17 +232,20 @@ export class Sessions {
     const success = [{ kind: 'delete', range: singleKey(sessionKey(leaseId)) } as const, ...release];
     const failure = [readOf(leaseId)];
     const untilMs = clock.now() + Number(ttlSeconds) * 1_000;
+    // Whether an attempt before may have deleted the record: else, where it is gone, the lease has ended, and one that has its id
+    // is another.
+    let isRetry = false;
     while (clock.now() < untilMs) {
       try {
         const { succeeded, results } = await store.txn(
           { kind: 'txn', compares, success, failure },
           { signal },
         );
-        // Its record may be gone by an attempt before, whose answer was lost.
-        if (succeeded || recordIn(results[0]) === undefined) await endLease(this.#deps, session);
+        if (succeeded || (isRetry && recordIn(results[0]) === undefined)) await endLease(this.#deps, session);
         return;
       } catch {
         // The store does not answer.
+        isRetry = true;
         await delay(clock, RETRY_MS, { signal });
       }
     }

@@ -204,7 +204,10 @@ describe('LeaseEngine', () => {
     const clock = new FreezingClock();
     const renewals = new ScriptedRenewals();
     let chance = 0;
-    const random = () => (chance += 0.01) % 1;
+    const random = () => {
+      chance += 0.01;
+      return chance % 1;
+    };
     const engine = new LeaseEngine({ leases: renewals, clock, random });
     for (let id = 1n; id <= 100n; id++) {
       engine.keep({ leaseId: id, ttlSeconds: 30n, sentMs: 0 }, { lost: () => {} });
