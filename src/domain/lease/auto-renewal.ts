@@ -5,11 +5,14 @@
 // both may renew a lease, or, for as long as a dead replica counts as alive (3 s), none: a time to live of 10 s outlasts that.
 
 import type { Clock } from '../clock.ts';
+import { isAbsent } from '../conditions.ts';
+import { hashText, mix } from '../hash.ts';
 import type { KeyValueStore, LeaseStore, OperationOptions } from '../store.ts';
 import type { MirrorChange } from '../watch/mirror.ts';
 import type { KeptLease, LeaseEngine } from './lease-engine.ts';
 import { type LeaseKey, renewedKey } from './lease-keys.ts';
 import type { RecordListener } from './lease-records.ts';
+import { renewalValue, ttlIn } from './renewal-record.ts';
 
 /** What auto-renewal needs. */
 export interface AutoRenewalDeps {
@@ -21,20 +24,35 @@ export interface AutoRenewalDeps {
   readonly random: () => number;
   /** Of this gateway. */
   readonly replicaId: string;
+  /** Goes along with what this replica renews. Its methods must neither throw nor wait. @default nobody */
+  readonly companion?: RenewalCompanion;
 }
 
-/** Leases that a replica takes over are renewed within so long, not all at once. */
-const SPREAD_MS = 500;
-/** Until its first renewal tells how long a lease lives; it is renewed long before. */
-const ASSUMED_TTL_SECONDS = 10n;
+/** Is told which leases a replica renews. */
+export interface RenewalCompanion {
+  /** From now on it renews a lease; `value` is that of the record that says so. */
+  assigned(leaseId: bigint, value: Uint8Array): void;
+  released(leaseId: bigint): void;
+}
+
+/** A replica that takes leases over renews them within this part of their time to live, not all at once. */
+const TAKE_OVER_PART = 1 / 6;
+const MAX_SPREAD_MS = 20_000;
+
+interface RenewedLease {
+  /** Undefined: another replica renews it. */
+  kept: KeptLease | undefined;
+  /** Of its record. */
+  readonly value: Uint8Array;
+}
 
 /** Renews this replica's part of the leases. */
 export class AutoRenewal {
   readonly #deps: AutoRenewalDeps;
   /** Those that are alive; this one always counts itself. */
   readonly #replicas = new Map<string, number>();
-  /** All leases that are renewed; with what keeps those that this replica renews. */
-  readonly #leases = new Map<bigint, KeptLease | undefined>();
+  /** All leases that are renewed. */
+  readonly #leases = new Map<bigint, RenewedLease>();
   #isSynced = false;
 
   constructor(deps: AutoRenewalDeps) {
@@ -42,10 +60,18 @@ export class AutoRenewal {
     this.#replicas.set(deps.replicaId, hashText(deps.replicaId));
   }
 
-  /** Has the replicas renew a lease. Rejects with LEASE_NOT_FOUND where it is gone. */
-  async start(leaseId: bigint, options: OperationOptions): Promise<{ readonly revision: bigint }> {
-    const put = { kind: 'put', key: renewedKey(leaseId), value: new Uint8Array(), leaseId } as const;
-    return this.#deps.store.txn({ kind: 'txn', compares: [], success: [put], failure: [] }, options);
+  /** Has the replicas renew a lease, which was granted or renewed just now. Rejects with LEASE_NOT_FOUND where it is gone. */
+  async start(
+    { leaseId, ttlSeconds }: { readonly leaseId: bigint; readonly ttlSeconds: bigint },
+    options: OperationOptions,
+  ): Promise<{ readonly revision: bigint }> {
+    const key = renewedKey(leaseId);
+    const put = { kind: 'put', key, value: renewalValue(ttlSeconds), leaseId } as const;
+    // What another has written about it stays.
+    return this.#deps.store.txn(
+      { kind: 'txn', compares: [isAbsent(key)], success: [put], failure: [] },
+      options,
+    );
   }
 
   /** Has them renew it no longer. Rejects with LEASE_NOT_FOUND where it is gone. */
@@ -59,21 +85,22 @@ export class AutoRenewal {
   /** How many leases this replica renews. */
   get size(): number {
     let size = 0;
-    for (const kept of this.#leases.values()) if (kept !== undefined) size += 1;
+    for (const { kept } of this.#leases.values()) if (kept !== undefined) size += 1;
     return size;
   }
 
   /** Takes the records of leases that are renewed. */
   readonly renewed: RecordListener<'renewed'> = {
-    changed: ({ leaseId }, { kv }) => {
+    changed: ({ leaseId }, { kv, revision, previous }) => {
       if (kv === undefined) {
         this.#release(leaseId);
         this.#leases.delete(leaseId);
         return;
       }
-      if (!this.#leases.has(leaseId)) this.#leases.set(leaseId, undefined);
-      // Also one that was known and ended here: where the records were listed again, it may be another of the same id.
-      if (this.#isSynced) this.#assign(leaseId);
+      if (!this.#leases.has(leaseId)) this.#leases.set(leaseId, { kept: undefined, value: kv.value });
+      // What was just written is of a lease that lives its whole time yet. Of one that was known and ended here, where the records
+      // were listed again, there may be another of the same id.
+      if (this.#isSynced) this.#assign(leaseId, previous === undefined && kv.modRevision === revision);
     },
   };
 
@@ -100,38 +127,42 @@ export class AutoRenewal {
     for (const leaseId of this.#leases.keys()) this.#assign(leaseId);
   }
 
-  #assign(leaseId: bigint): void {
+  #assign(leaseId: bigint, isNew = false): void {
+    const lease = this.#leases.get(leaseId);
+    if (lease === undefined) return;
     const isMine = this.#renewerOf(leaseId) === this.#deps.replicaId;
-    const isKept = this.#leases.get(leaseId) !== undefined;
-    if (isMine && !isKept) this.#keep(leaseId);
-    else if (!isMine && isKept) this.#release(leaseId);
+    if (isMine && lease.kept === undefined) {
+      this.#keep(leaseId, lease, isNew);
+      this.#deps.companion?.assigned(leaseId, lease.value);
+    } else if (!isMine) this.#release(leaseId);
   }
 
-  #keep(leaseId: bigint): void {
+  #keep(leaseId: bigint, lease: RenewedLease, isNew: boolean): void {
     const { engine, clock, random } = this.#deps;
     const sentMs = clock.now();
-    const lease = {
-      leaseId,
-      ttlSeconds: ASSUMED_TTL_SECONDS,
-      sentMs,
-      renewAtMs: sentMs + SPREAD_MS * random(),
-    };
-    const kept = engine.keep(lease, {
-      // Nobody relies on its deadline: a lease that is late may be alive yet.
-      lost: (_, cause) => {
-        if (this.#leases.get(leaseId) !== kept) return;
-        if (cause === 'late') this.#keep(leaseId);
-        else this.#leases.set(leaseId, undefined);
+    const ttlSeconds = ttlIn(lease.value);
+    const spreadMs = Math.min(MAX_SPREAD_MS, Number(ttlSeconds) * 1_000 * TAKE_OVER_PART);
+    const due = isNew ? {} : { renewAtMs: sentMs + spreadMs * random() };
+    const kept = engine.keep(
+      { leaseId, ttlSeconds, sentMs, ...due },
+      {
+        // Nobody relies on its deadline: a lease that is late may be alive yet.
+        lost: (_, cause) => {
+          if (lease.kept !== kept) return;
+          if (cause === 'late') this.#keep(leaseId, lease, false);
+          else this.#release(leaseId);
+        },
       },
-    });
-    this.#leases.set(leaseId, kept);
+    );
+    lease.kept = kept;
   }
 
   #release(leaseId: bigint): void {
-    const kept = this.#leases.get(leaseId);
-    if (kept === undefined) return;
-    this.#deps.engine.release(kept);
-    this.#leases.set(leaseId, undefined);
+    const lease = this.#leases.get(leaseId);
+    if (lease?.kept === undefined) return;
+    this.#deps.engine.release(lease.kept);
+    lease.kept = undefined;
+    this.#deps.companion?.released(leaseId);
   }
 
   /** The replica whose hash together with that of the lease is highest (rendezvous hashing). */
@@ -147,18 +178,4 @@ export class AutoRenewal {
     }
     return renewer;
   }
-}
-
-function hashText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const char of text) hash = Math.imul(hash ^ (char.codePointAt(0) ?? 0), 0x01000193);
-  return mix(hash);
-}
-
-/** Spreads 32 bits over all of them (the finalizer of MurmurHash3). */
-function mix(bits: number): number {
-  let hash = bits;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
 }

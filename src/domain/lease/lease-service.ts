@@ -111,7 +111,7 @@ export function createLeaseService({ store, leases, autoRenewal, clock }: LeaseS
       const lease = await live(() => leases.grant({ ttlSeconds, leaseId }, options));
       if (!isAutoRenewed) return lease;
       try {
-        const { revision } = await autoRenewal.start(lease.leaseId, options);
+        const { revision } = await autoRenewal.start(lease, options);
         return { ...lease, revision };
       } catch (error) {
         // Nobody learns of the lease.
@@ -121,7 +121,8 @@ export function createLeaseService({ store, leases, autoRenewal, clock }: LeaseS
     },
 
     renew: (leaseId, options) => live(() => leases.keepAlive(leaseId, options)),
-    startAutoRenew: (leaseId, options) => autoRenewal.start(leaseId, options),
+    startAutoRenew: async (leaseId, options) =>
+      autoRenewal.start(await leases.keepAlive(leaseId, options), options),
     stopAutoRenew: (leaseId, options) => autoRenewal.stop(leaseId, options),
 
     async get(leaseId, freshness, options) {

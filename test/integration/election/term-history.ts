@@ -68,7 +68,10 @@ export class TermHistory {
       return;
     }
     const { createRevision: token, leaseId } = event.kv;
-    if (token === this.#term?.token) return;
+    if (token === this.#term?.token) {
+      if (leaseId !== this.#term.leaseId) fault(`lease ${leaseId} takes the term ${token} of another one`);
+      return;
+    }
     if (this.#term !== undefined) fault(`the term ${token} begins within the term ${this.#term.token}`);
     if (token !== revision) fault(`the term ${token} is told of late`);
     const [first] = [...this.#candidates].toSorted(([, a], [, b]) => (a < b ? -1 : 1));

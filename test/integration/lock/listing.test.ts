@@ -63,7 +63,7 @@ describe('a listing of locks', () => {
   it('shows each lock whole, also one whose queue is longer than what is read at a time', async () => {
     const prefix = `test/${randomUUID()}/`;
     const waiters: LockHold[] = [];
-    for (let i = 0; i < 8; i++) {
+    for (let i = 0; i < 7; i++) {
       const part = Array.from({ length: 150 }, () => queueFor(clients, { name: `${prefix}b`, ttl: TTL }));
       waiters.push(...(await Promise.all(part)));
     }
@@ -71,7 +71,7 @@ describe('a listing of locks', () => {
     const listed = await listAll({ prefix, pageSize: 1 });
     expect(listed.map(({ name, waiterCount }) => [name.slice(prefix.length), waiterCount])).toEqual([
       ['a', 0],
-      ['b', 1_199],
+      ['b', 1_049],
       ['c', 0],
     ]);
     const [, long] = listed;
