@@ -2,7 +2,8 @@
 //
 // A key on each such lease says that it is renewed, and so goes with it. Which replica renews it follows from who is alive: every
 // replica computes the same answer from the same keys, and nothing has to be handed over. While two see different replicas alive,
-// both may renew a lease, or, for as long as a dead replica counts as alive (3 s), none: a time to live of 10 s outlasts that.
+// both may renew a lease, or, for as long as a dead replica counts as alive (3 s), none: a time to live of 10 s outlasts that. A
+// shorter one would not: such a lease has a deputy, a second replica that renews it all along.
 
 import type { Clock } from '../clock.ts';
 import { isAbsent } from '../conditions.ts';
@@ -38,9 +39,15 @@ export interface RenewalCompanion {
 /** A replica that takes leases over renews them within this part of their time to live, not all at once. */
 const TAKE_OVER_PART = 1 / 6;
 const MAX_SPREAD_MS = 20_000;
+/** A lease that lives so long outlasts the death of its renewer. */
+const LASTING_TTL_SECONDS = 10n;
+
+/** `renewer`: it is this replica's part. `deputy`: it comes next, should the renewer die, and the lease is short. */
+type Role = 'renewer' | 'deputy' | 'none';
 
 interface RenewedLease {
-  /** Undefined: another replica renews it. */
+  role: Role;
+  /** Undefined: others renew it. */
   kept: KeptLease | undefined;
   /** Of its record. */
   readonly value: Uint8Array;
@@ -82,10 +89,11 @@ export class AutoRenewal {
     return this.#deps.store.txn({ kind: 'txn', compares: [], success: [deletion], failure: [] }, options);
   }
 
-  /** How many leases this replica renews. */
+  /** How many leases this replica renews, those not counted that it is the deputy for. */
   get size(): number {
     let size = 0;
-    for (const { kept } of this.#leases.values()) if (kept !== undefined) size += 1;
+    for (const { kept, role } of this.#leases.values())
+      if (kept !== undefined && role === 'renewer') size += 1;
     return size;
   }
 
@@ -97,7 +105,8 @@ export class AutoRenewal {
         this.#leases.delete(leaseId);
         return;
       }
-      if (!this.#leases.has(leaseId)) this.#leases.set(leaseId, { kept: undefined, value: kv.value });
+      if (!this.#leases.has(leaseId))
+        this.#leases.set(leaseId, { role: 'none', kept: undefined, value: kv.value });
       // What was just written is of a lease that lives its whole time yet. Of one that was known and ended here, where the records
       // were listed again, there may be another of the same id.
       if (this.#isSynced) this.#assign(leaseId, previous === undefined && kv.modRevision === revision);
@@ -130,11 +139,12 @@ export class AutoRenewal {
   #assign(leaseId: bigint, isNew = false): void {
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) return;
-    const isMine = this.#renewerOf(leaseId) === this.#deps.replicaId;
-    if (isMine && lease.kept === undefined) {
-      this.#keep(leaseId, lease, isNew);
-      this.#deps.companion?.assigned(leaseId, lease.value);
-    } else if (!isMine) this.#release(leaseId);
+    const role = this.#roleFor(leaseId, lease.value);
+    if (role === lease.role && (role === 'none' || lease.kept !== undefined)) return;
+    this.#release(leaseId);
+    lease.role = role;
+    if (role !== 'none') this.#keep(leaseId, lease, isNew);
+    if (role === 'renewer') this.#deps.companion?.assigned(leaseId, lease.value);
   }
 
   #keep(leaseId: bigint, lease: RenewedLease, isNew: boolean): void {
@@ -162,20 +172,21 @@ export class AutoRenewal {
     if (lease?.kept === undefined) return;
     this.#deps.engine.release(lease.kept);
     lease.kept = undefined;
-    this.#deps.companion?.released(leaseId);
+    if (lease.role === 'renewer') this.#deps.companion?.released(leaseId);
   }
 
-  /** The replica whose hash together with that of the lease is highest (rendezvous hashing). */
-  #renewerOf(leaseId: bigint): string {
+  /** The replica whose hash together with that of the lease is highest renews it (rendezvous hashing); the next is its deputy. */
+  #roleFor(leaseId: bigint, value: Uint8Array): Role {
     const leaseHash = mix(Number(leaseId & 0xffffffffn) ^ Number(leaseId >> 32n));
-    let highest = -1;
-    let renewer = this.#deps.replicaId;
-    for (const [replicaId, replicaHash] of this.#replicas) {
-      const hash = mix(leaseHash ^ replicaHash);
-      if (hash < highest || (hash === highest && replicaId < renewer)) continue;
-      highest = hash;
-      renewer = replicaId;
+    const { replicaId } = this.#deps;
+    const own = mix(leaseHash ^ hashText(replicaId));
+    let before = 0;
+    for (const [otherId, otherHash] of this.#replicas) {
+      const hash = mix(leaseHash ^ otherHash);
+      if (hash > own || (hash === own && otherId > replicaId)) before += 1;
+      if (before > 1) return 'none';
     }
-    return renewer;
+    if (before === 0) return 'renewer';
+    return ttlIn(value) < LASTING_TTL_SECONDS ? 'deputy' : 'none';
   }
 }

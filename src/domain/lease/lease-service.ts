@@ -15,6 +15,7 @@ import type {
 } from '../store.ts';
 import type { AutoRenewal } from './auto-renewal.ts';
 import { endLease } from './end-lease.ts';
+import { grantLease } from './grant-lease.ts';
 import { readLeaseKey, renewedKey, sessionKey } from './lease-keys.ts';
 
 /** A lease, alive until a time of the clock. */
@@ -108,7 +109,7 @@ export function createLeaseService({ store, leases, autoRenewal, clock }: LeaseS
 
   return {
     async grant({ ttlSeconds, leaseId, isAutoRenewed }, options) {
-      const lease = await live(() => leases.grant({ ttlSeconds, leaseId }, options));
+      const lease = await live(() => grantLease({ leases, clock }, { ttlSeconds, leaseId }, options));
       if (!isAutoRenewed) return lease;
       try {
         const { revision } = await autoRenewal.start(lease, options);

@@ -55,6 +55,7 @@ export async function* holdLock(
   const session = await openSession(sessions, start, () => bell.ring(), options);
   let mode = start.kind === 'new' ? start.claim.mode : start.mode;
   let token = 0n;
+  let isTold = start.kind === 'resume';
   try {
     const standing = await place(deps, name, start, session, options);
     token = standing.token;
@@ -107,12 +108,16 @@ export async function* holdLock(
       if (turn !== undefined && 'error' in turn) throw turn.error;
       // One who comes back to a lock that it holds does not wait for it.
       if (turn === undefined && start.kind === 'resume' && isNext(standing)) continue;
+      isTold = true;
       yield message(turn === undefined ? 'queued' : 'acquired');
       if (turn === undefined) void lookAhead();
     }
   } finally {
     ended.abort(new Error('the stream ended'));
-    await sessions.leave(session, keysOf(name, mode, session.leaseId, token));
+    await sessions.leave(session, {
+      release: keysOf(name, mode, session.leaseId, token),
+      isKnown: isTold,
+    });
   }
 }
 

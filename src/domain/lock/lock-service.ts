@@ -8,6 +8,7 @@ import { lockHolderKey } from '../fence.ts';
 import { prefixEnd, singleKey } from '../key-range.ts';
 import { endLease } from '../lease/end-lease.ts';
 import type { FadingLease } from '../lease/fading-lease.ts';
+import { grantLease } from '../lease/grant-lease.ts';
 import type { LeaseEngine } from '../lease/lease-engine.ts';
 import { type Freshness, freshRead } from '../reading/fresh-read.ts';
 import { type ListCursor, list } from '../reading/list.ts';
@@ -136,7 +137,7 @@ export function createLockService(deps: LockServiceDeps): LockService {
     async function leaseId(): Promise<bigint> {
       if (lease === undefined) {
         const sentMs = clock.now();
-        lease = { ...(await leases.grant({ ttlSeconds }, options)), sentMs };
+        lease = { ...(await grantLease(deps, { ttlSeconds }, options)), sentMs };
         kept = engine.keep(lease, { lost: (error) => lost.abort(error) });
       }
       return lease.leaseId;
@@ -203,18 +204,14 @@ export function createLockService(deps: LockServiceDeps): LockService {
       if (held === undefined) throw notLockHolder(name, token);
 
       const { leaseId } = held;
-      const success = [
-        ...deletions(name, [{ mode: modeIn(held.value), token, leaseId }]),
-        {
-          kind: 'put',
-          key: released.key,
-          value: new Uint8Array(),
-          leaseId: await fadingLease(options),
-        } as const,
-      ];
+      const deleted = deletions(name, [{ mode: modeIn(held.value), token, leaseId }]);
+      const remembered = { kind: 'put', key: released.key, value: new Uint8Array() } as const;
       const compares = [isSomeKeyIn(range)];
       const failure = [{ kind: 'read', range: released, view: 'keys' } as const];
-      const outcome = await store.txn({ kind: 'txn', compares, success, failure }, options);
+      const outcome = await fadingLease((fading) => {
+        const success = [...deleted, { ...remembered, leaseId: fading }];
+        return store.txn({ kind: 'txn', compares, success, failure }, options);
+      }, options);
       const [other] = outcome.results;
       const isReleased = outcome.succeeded || (other?.kind === 'read' && other.kvs.length > 0);
       if (!isReleased) throw notLockHolder(name, token);

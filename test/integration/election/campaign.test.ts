@@ -13,6 +13,7 @@ import { deleteLeader, readLeader } from './leader-key.ts';
 const TTL = { seconds: 600n };
 const SHORT_TTL = { seconds: 2n };
 const TIMEOUT_MS = 90_000;
+const CROWD = 500;
 
 let etcd: TestEtcd;
 let direct: Etcd;
@@ -199,4 +200,27 @@ describe('a campaign', () => {
     });
     for (const campaign of [...more, ...leaders]) await campaign[Symbol.asyncDispose]();
   });
+
+  it(
+    'is one of many at a gateway, which follows the election once for all of them',
+    async () => {
+      const name = randomUUID();
+      const subscriptions = () => gateways[0]?.app.stats().watch.subscriptions;
+      await eventually(() => expect(subscriptions()).toBe(0));
+      await using leader = await openLeader(here, { name, ttl: TTL });
+      const campaigns = await Promise.all(
+        Array.from({ length: CROWD }, () => openCandidate(here, { name, ttl: TTL })),
+      );
+      expect(subscriptions()).toBe(1);
+      await here.elections.resign({ name, termToken: leader.last.termToken });
+      const places = () => campaigns.map(({ last }) => last.position).toSorted((a, b) => a - b);
+      await eventually(() => {
+        expect(campaigns.filter(({ last }) => last.termToken > 0n)).toHaveLength(1);
+        expect(places()).toEqual([0, ...Array.from({ length: CROWD - 1 }, (_, i) => i)]);
+      }, 40_000);
+      await Promise.all(campaigns.map((campaign) => campaign[Symbol.asyncDispose]()));
+      await eventually(() => expect(subscriptions()).toBe(0));
+    },
+    TIMEOUT_MS,
+  );
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { HoldResponse_State as State } from '../../../gen/concord/lock/v1/lock_service_pb.ts';
-import { etcdWatchMetrics } from '../../support/etcd-watch-metrics.ts';
+import { etcdWatchMetrics, GATEWAY_WATCHES } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import type { TestGateway } from '../../support/start-gateway.ts';
@@ -19,6 +19,7 @@ let clients: Clients;
 beforeAll(async () => {
   gateway = await startGatewayOnEtcd();
   clients = openClients(gateway.url);
+  await eventually(async () => expect(await watchers()).toBe(GATEWAY_WATCHES));
 });
 
 afterAll(async () => {
@@ -44,11 +45,10 @@ describe('those who wait for a lock', () => {
   it(
     'watch one key each, and nothing when they have gone',
     async () => {
-      const before = await watchers();
       const holds = await fillQueue(randomUUID());
-      await eventually(async () => expect((await watchers()) - before).toBe(WAITERS));
+      await eventually(async () => expect(await watchers()).toBe(GATEWAY_WATCHES + WAITERS));
       await Promise.all(holds.toReversed().map((hold) => hold[Symbol.asyncDispose]()));
-      await eventually(async () => expect(await watchers()).toBe(before));
+      await eventually(async () => expect(await watchers()).toBe(GATEWAY_WATCHES));
     },
     TIMEOUT_MS,
   );
@@ -56,9 +56,8 @@ describe('those who wait for a lock', () => {
   it(
     'are woken one at a time: all that etcd tells grows with their number, not with its square',
     async () => {
-      const before = await watchers();
       const holds = await fillQueue(randomUUID());
-      await eventually(async () => expect((await watchers()) - before).toBe(WAITERS));
+      await eventually(async () => expect(await watchers()).toBe(GATEWAY_WATCHES + WAITERS));
       const sentBefore = await eventsSent();
       for (const hold of holds) {
         await hold.reaches(State.ACQUIRED);

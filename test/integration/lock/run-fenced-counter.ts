@@ -54,10 +54,13 @@ export async function runFencedCounter(options: FencedCounterOptions): Promise<F
 
   const startedMs = performance.now();
   const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const trouble =
     faultEveryMs === 0
-      ? 0
-      : makeLockTrouble(cluster, replicas, { everyMs: faultEveryMs, signal: over.signal });
+      ? Promise.resolve(0)
+      : makeLockTrouble(cluster, replicas, { everyMs: faultEveryMs, signal });
+  // Without trouble there is no use in going on; it is awaited below.
+  trouble.catch(() => over.abort());
   try {
     await Promise.all(
       Array.from({ length: clients }, (_, i) =>
@@ -65,7 +68,7 @@ export async function runFencedCounter(options: FencedCounterOptions): Promise<F
           name: names[i % locks] ?? '',
           // Neighbours begin at different gateways.
           gateways: replicas.map((__, j) => openClients(at(replicas, i + j).front.endpoint)),
-          goesOn: () => acknowledged < acquisitions && options.signal?.aborted !== true,
+          goesOn: () => acknowledged < acquisitions && !signal.aborted,
           wrote(write) {
             writes.push(write);
             if (write.outcome === 'acknowledged') acknowledged += 1;
