@@ -17,12 +17,15 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const SHOWN_FUNCTIONS = 15;
 const IDLE = '(idle)';
 
-/** The functions of the newest CPU profile in `folder` that took the most time themselves, as a share of its busy time. */
-export async function describeProfile(folder: string): Promise<string> {
-  const files = (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile')).toSorted();
-  const [newest] = files.slice(-1);
-  if (newest === undefined) throw new Error(`the gateway left no profile in ${folder}`);
-  const path = join(folder, newest);
+/** The CPU profiles in `folder`, oldest first; none where there is no such folder. */
+export async function listProfiles(folder: string): Promise<readonly string[]> {
+  const files = await readdir(folder).catch(() => []);
+  const profiles = files.filter((file) => file.endsWith('.cpuprofile'));
+  return profiles.toSorted().map((file) => join(folder, file));
+}
+
+/** The functions of a CPU profile that took the most time themselves, as a share of its busy time. */
+export async function describeProfile(path: string): Promise<string> {
   const profile: Profile = JSON.parse(await readFile(path, 'utf8'));
 
   const selfUs = selfTimes(profile);

@@ -2,7 +2,7 @@
 // Figures go to stdout and to bench-results/, progress to stderr. 0 after a run, 1 after a failure, 2 for a wrong command line.
 
 import { fileURLToPath } from 'node:url';
-import { describeProfile } from './gateway-profile.ts';
+import { describeProfile, listProfiles } from './gateway-profile.ts';
 import { DRIVER } from './load/drive.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, benchHelp, parseOptions, UsageError } from './options.ts';
@@ -33,6 +33,7 @@ async function main(): Promise<number> {
 
 async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
   const profileDir = options.isProfiled ? RESULTS_FOLDER : undefined;
+  const profilesBefore = new Set(await listProfiles(RESULTS_FOLDER));
   const findings: Finding[] = [];
   try {
     const results = await measure(options, profileDir, findings, signal);
@@ -43,7 +44,10 @@ async function run(options: BenchOptions, signal: AbortSignal): Promise<void> {
       print(`\n${formatTable(findings)}\n\nthe rows before the failure; not written to a file`);
     throw error;
   }
-  if (profileDir !== undefined) print(`\n${await describeProfile(profileDir)}`);
+  if (profileDir === undefined) return;
+  for (const path of await listProfiles(profileDir)) {
+    if (!profilesBefore.has(path)) print(`\n${await describeProfile(path)}`);
+  }
 }
 
 /** Adds to `findings` row by row, so that a failure leaves those before it. */
@@ -53,12 +57,12 @@ async function measure(
   findings: Finding[],
   signal: AbortSignal,
 ): Promise<Run> {
-  const { rows, rounds, seconds, etcdBinary } = options;
+  const { rows, rounds, seconds, leases, etcdBinary } = options;
   const startedAt = new Date();
   const machine = describeMachine();
   tell('starting etcd, grpc-proxy and the gateway');
   await using peers = await startPeers({ etcdBinary, profileDir, signal });
-  const bench: Bench = { peers, rounds, seconds, signal, progress: tell };
+  const bench: Bench = { peers, rounds, seconds, leases, signal, progress: tell };
   try {
     for (const row of rows) findings.push(...(await row.measure(bench)));
   } finally {

@@ -6,6 +6,8 @@ export interface BenchOptions {
   readonly rows: readonly Row[];
   readonly rounds: number;
   readonly seconds: number;
+  /** How many leases are renewed where many are. */
+  readonly leases: number;
   /** The etcd binary; undefined: the one that tests use. */
   readonly etcdBinary: string | undefined;
   readonly isProfiled: boolean;
@@ -18,6 +20,7 @@ export class UsageError extends Error {
 
 const DEFAULT_ROUNDS = '5';
 const DEFAULT_SECONDS = '2';
+const DEFAULT_LEASES = '100000';
 
 /** Reads the command line; gives undefined where help is asked for. Throws a {@link UsageError}. */
 export function parseOptions(args: readonly string[], rows: readonly Row[]): BenchOptions | undefined {
@@ -27,6 +30,7 @@ export function parseOptions(args: readonly string[], rows: readonly Row[]): Ben
     rows: positionals.length === 0 ? rows : positionals.map((name) => findRow(name, rows)),
     rounds: positive('--rounds', values.rounds, Number.isInteger),
     seconds: positive('--seconds', values.seconds, Number.isFinite),
+    leases: positive('--leases', values.leases, Number.isInteger),
     etcdBinary: values.etcd,
     isProfiled: values.profile,
   };
@@ -40,6 +44,7 @@ function readArguments(args: readonly string[]) {
       options: {
         rounds: { type: 'string', default: DEFAULT_ROUNDS },
         seconds: { type: 'string', default: DEFAULT_SECONDS },
+        leases: { type: 'string', default: DEFAULT_LEASES },
         etcd: { type: 'string' },
         profile: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
@@ -64,8 +69,9 @@ export function benchHelp(rows: readonly Row[]): string {
     'options:',
     `  --rounds N    rounds that count; one more goes before them (default ${DEFAULT_ROUNDS})`,
     `  --seconds N   how long each server is loaded in each round (default ${DEFAULT_SECONDS})`,
+    `  --leases N    how many leases auto-renewal has; its target is for the default (default ${DEFAULT_LEASES})`,
     '  --etcd PATH   the etcd binary (default $CONCORD_TEST_ETCD, else the one that tests find)',
-    '  --profile     profiles the gateway: prints where it spends its time, and leaves a .cpuprofile in bench-results/;',
+    '  --profile     profiles the gateways: prints where they spend their time, and leaves .cpuprofiles in bench-results/;',
     '                the figures of such a run are too low',
     '  --help',
   ].join('\n');

@@ -16,6 +16,8 @@ export interface Bench {
   readonly rounds: number;
   /** How long each server is loaded in each round. */
   readonly seconds: number;
+  /** How many leases are renewed where many are. */
+  readonly leases: number;
   readonly signal: AbortSignal;
   /** Tells a person how far it is. */
   progress(text: string): void;
@@ -34,8 +36,8 @@ export interface Finding {
   readonly target?: Target;
 }
 
-/** What a finding is counted in; a KB has 1,000 bytes. */
-export type Unit = 'per second' | 'ms' | 'KB' | 'watches';
+/** What a finding is counted in; a KB has 1,000 bytes, a MB 1,000 KB. */
+export type Unit = 'per second' | 'ms' | 'KB' | 'MB' | '%' | 'watches' | 'streams' | 'leases';
 
 /** The bar, and the one after it. */
 export interface Target {

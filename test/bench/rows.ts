@@ -1,4 +1,5 @@
 import type { Row } from './row.ts';
+import { autoRenewal } from './rows/auto-renewal.ts';
 import { deliveryLatency } from './rows/delivery-latency.ts';
 import { discover, pick } from './rows/discover.ts';
 import { fanOut } from './rows/fan-out.ts';
@@ -6,6 +7,8 @@ import { get } from './rows/get.ts';
 import { getJson } from './rows/get-json.ts';
 import { killToWatchers } from './rows/kill-to-watchers.ts';
 import { latency } from './rows/latency.ts';
+import { lock } from './rows/lock.ts';
+import { lockHandOver } from './rows/lock-hand-over.ts';
 import { put } from './rows/put.ts';
 import { putJson } from './rows/put-json.ts';
 import { start } from './rows/start.ts';
@@ -25,4 +28,7 @@ export const ROWS: readonly Row[] = [
   discover,
   pick,
   killToWatchers,
+  lock,
+  lockHandOver,
+  autoRenewal,
 ];

@@ -10,7 +10,11 @@ const FORMATS: Readonly<
   'per second': { format: formatWhole, suffix: '/s' },
   ms: { format: formatExact, suffix: ' ms' },
   KB: { format: formatExact, suffix: ' KB' },
+  MB: { format: formatExact, suffix: ' MB' },
+  '%': { format: formatExact, suffix: ' %' },
   watches: { format: formatWhole, suffix: '' },
+  streams: { format: formatWhole, suffix: '' },
+  leases: { format: formatWhole, suffix: '' },
 };
 
 /** The findings as a table for a terminal: every figure is the median of the rounds, with least and greatest. */

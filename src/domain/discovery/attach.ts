@@ -58,7 +58,7 @@ export async function* attach(
     start.kind === 'resume'
       ? await sessions.resume(start.session, onChange, options)
       : await sessions.open(
-          { lease: { kind: 'new', ttlSeconds: outliving(start) }, graceMs: start.graceMs },
+          { lease: { kind: 'new', ttlSeconds: start.ttlSeconds }, graceMs: start.graceMs },
           onChange,
           options,
         );
@@ -73,6 +73,7 @@ export async function* attach(
   } as const;
   // Has it follow; what it does not know yet, a later message says.
   deps.directory.whole(options).catch(() => {});
+  let isKnown = start.kind === 'resume';
   try {
     let instance =
       start.kind === 'resume'
@@ -92,23 +93,12 @@ export async function* attach(
         throw session.over.reason === 'LEASE_NOT_FOUND' ? instanceNotFound(name) : session.over;
       const seen = deps.directory.peekInstance(name.service, name.instanceId);
       if (seen?.leaseId === session.leaseId && seen.revision > instance.revision) instance = seen;
+      isKnown = true;
       yield { instance, session };
     }
   } finally {
-    await sessions.leave(session, [removal], 'left');
+    await sessions.leave(session, { release: [removal], isLeaseLeft: true, isKnown });
   }
-}
-
-/** A gateway that is killed has renewed the lease a third of its time to live ago, at most: what is left covers the grace. */
-function outliving({
-  ttlSeconds,
-  graceMs,
-}: {
-  readonly ttlSeconds: bigint;
-  readonly graceMs: number;
-}): bigint {
-  const needed = BigInt(Math.ceil((graceMs * 1.5) / 1_000));
-  return needed > ttlSeconds ? needed : ttlSeconds;
 }
 
 async function attached(

@@ -7,8 +7,8 @@ import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import { renewedKey } from '../lease/lease-keys.ts';
+import { renewalValue } from '../lease/renewal-record.ts';
 import { type Freshness, freshRead, revisionInFuture } from '../reading/fresh-read.ts';
-import { Bell } from '../session/bell.ts';
 import type { Sessions } from '../session/sessions.ts';
 import type { AtRevision, KeyValueStore, LeaseStore, OperationOptions, WatchSource } from '../store.ts';
 import type { Watch } from '../watch/watch.ts';
@@ -21,7 +21,7 @@ import type { Instance, InstanceDetails, InvalidEntry } from './instance.ts';
 import type { GuardOptions } from './loss-guard.ts';
 import { guardValue, LossGuards, readGuard } from './loss-guards.ts';
 import { createPick, type Strategy } from './pick.ts';
-import { type Probe, type Prober, probedValue } from './probe.ts';
+import type { Probe, Prober } from './probe.ts';
 import {
   type ChangeConditions,
   changeInstance,
@@ -32,6 +32,7 @@ import {
   removeInstance,
   withNewLease,
 } from './registration.ts';
+import { type WaitForQuery, waitForInstances } from './wait-for-instances.ts';
 import { type InstanceWatchMessage, type InstanceWatchQuery, watchInstances } from './watch-instances.ts';
 
 /** What to register. */
@@ -105,8 +106,9 @@ export interface DiscoveryService {
     freshness: Freshness,
     options: OperationOptions,
   ): Promise<AtRevision<{ readonly instance: Instance; readonly isStale: boolean }>>;
+  /** See {@link waitForInstances}. */
   waitFor(
-    query: { readonly service: string; readonly count: number; readonly filter: Filter },
+    query: WaitForQuery,
     options: OperationOptions,
   ): Promise<AtRevision<{ readonly instances: readonly Instance[] }>>;
   /** See {@link watchInstances}. */
@@ -179,9 +181,9 @@ export function createDiscoveryService(deps: DiscoveryServiceDeps): DiscoverySer
   return {
     async register({ name, details, ttlSeconds, liveness, probe, conditions }, options) {
       if (probe !== undefined) await prober.requireAllowed(details.host, options);
-      const { value, expireMs } = await withNewLease(deps, ttlSeconds, options, (leaseId) => {
-        const record = probe === undefined ? new Uint8Array() : probedValue({ ...name, probe });
-        const renewed = { kind: 'put', key: renewedKey(leaseId), value: record, leaseId } as const;
+      const { value, expireMs } = await withNewLease(deps, ttlSeconds, options, ({ leaseId, ttlSeconds }) => {
+        const value = renewalValue(ttlSeconds, probe === undefined ? {} : { ...name, probe });
+        const renewed = { kind: 'put', key: renewedKey(leaseId), value, leaseId } as const;
         const also = liveness === 'MANAGED' ? [renewed] : [];
         return putInstance(deps, name, details, { leaseId, liveness }, also, conditions, options);
       });
@@ -191,18 +193,21 @@ export function createDiscoveryService(deps: DiscoveryServiceDeps): DiscoverySer
     attach: (query, options) => attach({ ...deps, directory }, query, options),
 
     async heartbeat(name, options) {
-      // What is in memory may have been replaced a moment ago; then its lease is no longer renewed, and the store is asked.
+      // What is in memory may have been taken out or replaced a moment ago, and its lease is alive for a while yet: the store
+      // is asked as well, at the same time.
       for (const known of [directory.peekInstance(name.service, name.instanceId), undefined]) {
         const instance = known ?? (await readRegistered(deps, name, options)).instance;
         if (instance === undefined) break;
         if (instance.leaseId === 0n) return { revision: instance.revision, expireMs: undefined };
         try {
           const sentMs = clock.now();
-          const { ttlSeconds, revision } = await leases.keepAlive(instance.leaseId, options);
-          if (
-            known === undefined ||
-            directory.peekInstance(name.service, name.instanceId)?.leaseId === known.leaseId
-          )
+          const [{ ttlSeconds, revision }, registered] = await Promise.all([
+            leases.keepAlive(instance.leaseId, options),
+            known === undefined
+              ? instance
+              : readRegistered(deps, name, options).then((read) => read.instance),
+          ]);
+          if (registered?.leaseId === instance.leaseId)
             return { revision, expireMs: sentMs + Number(ttlSeconds) * 1_000 };
         } catch (error) {
           if (!(error instanceof DomainError && error.reason === 'LEASE_NOT_FOUND')) throw error;
@@ -247,32 +252,7 @@ export function createDiscoveryService(deps: DiscoveryServiceDeps): DiscoverySer
       return { instance, isStale: found.staleReason !== undefined, revision: found.revision };
     },
 
-    async waitFor({ service, count, filter }, options) {
-      const bell = new Bell();
-      const stop = directory.listen({
-        changed: (changed) => {
-          if (changed === service) bell.ring();
-        },
-        settled() {},
-      });
-      try {
-        // What is told from now on is newer than what the store says now.
-        for (let serializable = false; ; serializable = true) {
-          // Those that a loss guard holds are not there.
-          const { value, revision } = await directory.fresh(
-            service,
-            () => directory.peek(service).instances.filter((each) => isUp(each) && filter(each)),
-            { serializable, minRevision: 0n },
-            options,
-          );
-          if (value.length >= count) return { instances: value, revision };
-          await bell.heard(options);
-        }
-      } finally {
-        stop();
-      }
-    },
-
+    waitFor: (query, options) => waitForInstances(directory, query, options),
     watch: (query, options) => watchInstances(watch, keys, query, options),
 
     async setGuard(service, guard, fence, options) {

@@ -40,14 +40,8 @@ export interface ProbedInstance {
 
 const CHECK_KINDS: ReadonlySet<unknown> = new Set<ProbeCheck['kind']>(['tcp', 'http', 'grpc']);
 
-/** Returns the value of the record that has replicas renew an instance's lease and probe it. */
-export function probedValue(instance: ProbedInstance): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(instance));
-}
-
 /** Returns whom to probe; undefined: nobody. */
 export function readProbed(value: Uint8Array): ProbedInstance | undefined {
-  if (value.length === 0) return undefined;
   try {
     const fields = JSON.parse(new TextDecoder().decode(value)) as ProbedInstance;
     const { check, port, intervalMs, timeoutMs, failureThreshold, giveUpAfterMs } = fields.probe;

@@ -9,8 +9,16 @@ import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import { endLease } from '../lease/end-lease.ts';
+import { grantLease } from '../lease/grant-lease.ts';
 import { renewedKey, sessionKey } from '../lease/lease-keys.ts';
-import type { KeyValue, KeyValueStore, LeaseStore, Operation, OperationOptions } from '../store.ts';
+import type {
+  GrantedLease,
+  KeyValue,
+  KeyValueStore,
+  LeaseStore,
+  Operation,
+  OperationOptions,
+} from '../store.ts';
 import { conditionalTxn } from '../writing/conditional-txn.ts';
 import type { DiscoveryKeys } from './discovery-keys.ts';
 import {
@@ -136,12 +144,12 @@ export async function withNewLease<T>(
   deps: RegistrationDeps,
   ttlSeconds: bigint,
   options: OperationOptions,
-  write: (leaseId: bigint) => Promise<T>,
+  write: (lease: GrantedLease) => Promise<T>,
 ): Promise<{ readonly value: T; readonly leaseId: bigint; readonly expireMs: number }> {
   const sentMs = deps.clock.now();
-  const lease = await deps.leases.grant({ ttlSeconds }, options);
+  const lease = await grantLease(deps, { ttlSeconds }, options);
   try {
-    const value = await write(lease.leaseId);
+    const value = await write(lease);
     return { value, leaseId: lease.leaseId, expireMs: sentMs + Number(lease.ttlSeconds) * 1_000 };
   } catch (error) {
     if (error instanceof DomainError && error.reason !== 'OUTCOME_UNKNOWN') void endLease(deps, lease);

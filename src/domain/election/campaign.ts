@@ -1,8 +1,8 @@
 // Standing for election, and leading, for as long as a stream is open.
 //
-// Each candidate follows the keys of its election, one watch for all of them at a gateway. One who finds that it is its turn takes
+// Each candidate follows the keys of its election, together with the others at its gateway. One who finds that it is its turn takes
 // the leader's key, in a transaction that holds only while nobody leads, its own key exists, and nobody else is to lead next.
-// So nobody is told that it leads who does not at that revision.
+// What the watch tells may be late: before a candidate is told that it leads, each time, the leader's key is read again.
 
 import type { Clock } from '../clock.ts';
 import { createdAt, isAbsent, writtenAt } from '../conditions.ts';
@@ -13,11 +13,10 @@ import { persistently } from '../persistently.ts';
 import { Bell } from '../session/bell.ts';
 import type { Session } from '../session/session.ts';
 import type { Sessions, SessionToResume } from '../session/sessions.ts';
-import type { KeyValueStore, Operation, OperationOptions } from '../store.ts';
-import { createView } from '../watch/view.ts';
-import type { Watch } from '../watch/watch.ts';
-import { candidateKey, electionRange, transferKey } from './election-keys.ts';
-import { type Candidate, type ElectionState, ElectionView, standValue } from './election-state.ts';
+import type { KeyValueStore, Operation, OperationOptions, ReadOperation, Txn } from '../store.ts';
+import type { ElectionFollowers } from './election-followers.ts';
+import { candidateKey, transferKey } from './election-keys.ts';
+import { type Candidate, standValue } from './election-state.ts';
 
 /** Which election to stand for: anew, or as a stream that broke did. */
 export interface CampaignQuery {
@@ -43,12 +42,10 @@ export interface CampaignMessage {
 /** What a campaign needs. */
 export interface CampaignDeps {
   readonly store: KeyValueStore;
-  readonly watch: Watch;
+  readonly followers: ElectionFollowers;
   readonly sessions: Sessions;
   readonly clock: Clock;
 }
-
-const CHECKPOINT_MS = 60_000;
 
 /**
  * Campaigns until its caller stops: then candidacy or leadership is given up as its session is.
@@ -60,47 +57,55 @@ export async function* campaign(
   { name, start }: CampaignQuery,
   options: OperationOptions,
 ): AsyncGenerator<CampaignMessage> {
-  const { sessions } = deps;
+  const { sessions, followers } = deps;
   const bell = new Bell();
   const ended = new AbortController();
   const session = await openSession(sessions, start, () => bell.ring(), options);
   const { leaseId } = session;
   let token = 0n;
+  let sent: CampaignMessage | undefined;
   try {
     const signal = AbortSignal.any([options.signal, session.signal, ended.signal]);
-    if (start.kind === 'new') await stand(deps, name, start.value, leaseId, { signal });
-    const follower = follow(deps.watch, name, () => bell.ring(), { signal });
-    let sent: CampaignMessage | undefined;
+    const stoodAt = await unlessOver(session, () => place(deps, name, start, leaseId, { signal }));
+    using follower = followers.follow(name, leaseId, () => bell.ring());
     for (;;) {
       await bell.heard(options);
       if (session.over?.reason === 'SESSION_TAKEN_OVER') throw session.over;
       const { view, failure } = follower;
       if (failure !== undefined && session.over === undefined) throw failure;
-      const { state, revision } = view;
-      if (state === undefined && session.over === undefined) continue;
-      const role = roleOf(state, leaseId);
-      const isOver = session.over !== undefined || role.kind === 'none';
-      if (isOver && sent === undefined && start.kind === 'resume') throw sessionNotFound(name, leaseId);
-      if (role.kind === 'leader') token = role.token;
+      const { revision } = view;
+      const standing = view.standingOf(leaseId);
+      const isKnown = standing !== undefined && (standing.kind !== 'none' || revision >= (stoodAt ?? 0n));
+      if (!isKnown && session.over === undefined) continue;
+      const isOver = session.over !== undefined || standing === undefined || standing.kind === 'none';
+      if (standing?.kind === 'leader') token = standing.token;
       const next: CampaignMessage = {
-        state: isOver ? 'lost' : role.kind === 'leader' ? 'leader' : 'candidate',
+        state: isOver ? 'lost' : standing.kind,
         revision,
-        position: role.kind === 'candidate' ? role.position : 0,
+        position: standing?.kind === 'candidate' ? standing.position : 0,
         token,
         session,
         deadlineMs: session.deadlineMs,
       };
       if (isNews(next, sent)) {
-        yield next;
+        const at =
+          next.state === 'leader'
+            ? await unlessOver(session, () => readTerm(deps, name, token, { signal }))
+            : revision;
+        // It is over, and there is news to come that says so.
+        if (at === undefined) continue;
+        yield { ...next, revision: at };
         sent = next;
       }
       if (isOver) return;
-      if (role.kind === 'candidate' && state !== undefined && isTurnOf(role.candidate, state))
-        await lead(deps, name, role.candidate, state, { signal });
+      if (standing.kind === 'candidate' && standing.turn !== undefined) {
+        const { candidate, turn } = standing;
+        await unlessOver(session, () => lead(deps, name, candidate, turn, { signal }));
+      }
     }
   } finally {
     ended.abort(new Error('the stream ended'));
-    await sessions.leave(session);
+    await sessions.leave(session, { isKnown: start.kind === 'resume' || sent !== undefined });
   }
 }
 
@@ -111,6 +116,16 @@ function isNews(next: CampaignMessage, sent: CampaignMessage | undefined): boole
     next.position !== sent.position ||
     next.deadlineMs !== sent.deadlineMs
   );
+}
+
+/** Runs what needs the session; undefined: the session ended first. It tells by itself. */
+async function unlessOver<T>(session: Session, run: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (session.over === undefined) throw error;
+    return undefined;
+  }
 }
 
 function openSession(
@@ -124,67 +139,32 @@ function openSession(
   return sessions.open({ lease: { kind: 'new', ttlSeconds }, graceMs }, onChange, options);
 }
 
-async function stand(
+/** Returns a revision at which it stood. Throws SESSION_NOT_FOUND where it was to go on, and does not stand any more. */
+async function place(
   { store, clock }: CampaignDeps,
   name: string,
-  value: string,
+  start: CampaignQuery['start'],
   leaseId: bigint,
   options: OperationOptions,
-): Promise<void> {
+): Promise<bigint> {
   const key = candidateKey(name, leaseId);
-  const put = { kind: 'put', key, value: standValue(value, clock.wallMs()), leaseId } as const;
-  const compares = [isAbsent(key)];
-  await persistently(
-    clock,
-    () => store.txn({ kind: 'txn', compares, success: [put], failure: [] }, options),
-    options,
+  const reads = [key, leaderKey(name)].map(
+    (each): ReadOperation => ({ kind: 'read', range: singleKey(each) }),
   );
-}
-
-/** Follows an election in the background, until the signal; rings when there is news. */
-function follow(watch: Watch, name: string, onNews: () => void, options: OperationOptions) {
-  const follower: { readonly view: ElectionView; failure: unknown } = {
-    view: new ElectionView(name),
-    failure: undefined,
-  };
-  const query = {
-    view: createView({ range: electionRange(name) }),
-    start: { kind: 'now' },
-    includeSnapshot: true,
-    isKeysOnly: false,
-    isCoalescing: false,
-    checkpointIntervalMs: CHECKPOINT_MS,
-  } as const;
-  async function run(): Promise<void> {
-    try {
-      for await (const message of watch(query, options)) {
-        follower.view.take(message);
-        if (message.kind !== 'checkpoint') onNews();
-      }
-    } catch (error) {
-      follower.failure = error;
-      onNews();
-    }
-  }
-  void run();
-  return follower;
-}
-
-type Role =
-  | { readonly kind: 'leader'; readonly token: bigint }
-  | { readonly kind: 'candidate'; readonly position: number; readonly candidate: Candidate }
-  | { readonly kind: 'none' };
-
-function roleOf(state: ElectionState | undefined, leaseId: bigint): Role {
-  if (state?.leader?.leaseId === leaseId) return { kind: 'leader', token: state.leader.token };
-  const position = state?.candidates.findIndex((candidate) => candidate.leaseId === leaseId) ?? -1;
-  const candidate = state?.candidates[position];
-  return candidate === undefined ? { kind: 'none' } : { kind: 'candidate', position, candidate };
-}
-
-function isTurnOf({ leaseId }: Candidate, { leader, candidates, transfer }: ElectionState): boolean {
-  const next = transfer?.leaseId ?? candidates[0]?.leaseId;
-  return leader === undefined && next === leaseId;
+  const txn: Txn =
+    start.kind === 'resume'
+      ? { kind: 'txn', compares: [], success: reads, failure: [] }
+      : {
+          kind: 'txn',
+          compares: [isAbsent(key)],
+          success: [{ kind: 'put', key, value: standValue(start.value, clock.wallMs()), leaseId }],
+          failure: reads,
+        };
+  const { results, revision } = await persistently(clock, () => store.txn(txn, options), options);
+  const found = results.flatMap((result) => (result.kind === 'read' ? result.kvs : []));
+  const own = found.find((kv) => kv.leaseId === leaseId);
+  if (own === undefined && start.kind === 'resume') throw sessionNotFound(name, leaseId);
+  return own?.createRevision ?? revision;
 }
 
 /** Takes the lead, unless something changed meanwhile: then there is more news to come. */
@@ -192,15 +172,11 @@ async function lead(
   { store, clock }: CampaignDeps,
   name: string,
   { leaseId, value, createRevision }: Candidate,
-  { transfer }: ElectionState,
+  turn: bigint,
   options: OperationOptions,
 ): Promise<void> {
   const [leader, own, next] = [leaderKey(name), candidateKey(name, leaseId), transferKey(name)];
-  const compares = [
-    isAbsent(leader),
-    createdAt(own, createRevision),
-    writtenAt(next, transfer?.modRevision ?? 0n),
-  ];
+  const compares = [isAbsent(leader), createdAt(own, createRevision), writtenAt(next, turn)];
   const success: Operation[] = [
     { kind: 'put', key: leader, value: standValue(value, clock.wallMs()), leaseId },
     ...[own, next].map((key): Operation => ({ kind: 'delete', range: singleKey(key) })),
@@ -210,6 +186,18 @@ async function lead(
     () => store.txn({ kind: 'txn', compares, success, failure: [] }, options),
     options,
   );
+}
+
+/** Returns a revision at which the term lasts, and has until now; undefined: it is over. */
+async function readTerm(
+  { store, clock }: CampaignDeps,
+  name: string,
+  token: bigint,
+  options: OperationOptions,
+): Promise<bigint | undefined> {
+  const read = { kind: 'read', range: singleKey(leaderKey(name)), view: 'keys' } as const;
+  const { kvs, revision } = await persistently(clock, () => store.read(read, options), options);
+  return kvs[0]?.createRevision === token ? revision : undefined;
 }
 
 function sessionNotFound(name: string, leaseId: bigint): DomainError {

@@ -21,6 +21,7 @@ import type {
 } from '../store.ts';
 import type { Watch } from '../watch/watch.ts';
 import { type CampaignMessage, type CampaignQuery, campaign } from './campaign.ts';
+import { ElectionFollowers } from './election-followers.ts';
 import { candidateKey, electionRange, resignedKey, transferKey } from './election-keys.ts';
 import { type ElectionState, electionState, type Leader, readLeader, standValue } from './election-state.ts';
 import { type ObserveMessage, observe } from './observe.ts';
@@ -74,6 +75,7 @@ const END_SECONDS = 60n;
 /** Creates the service. */
 export function createElectionService(deps: ElectionServiceDeps): ElectionService {
   const { store, watch, fadingLease } = deps;
+  const followers = new ElectionFollowers(watch);
 
   /** The leader's key, while the term lasts, and the other keys. */
   async function readTerm(
@@ -95,7 +97,7 @@ export function createElectionService(deps: ElectionServiceDeps): ElectionServic
   }
 
   return {
-    campaign: (query, options) => campaign(deps, query, options),
+    campaign: (query, options) => campaign({ ...deps, followers }, query, options),
 
     async leader(name, freshness, options) {
       const range = singleKey(leaderKey(name));
@@ -138,21 +140,14 @@ export function createElectionService(deps: ElectionServiceDeps): ElectionServic
       const { leader, found, revision: readAt } = await readTerm(term, [resigned.key], options);
       if (found[0] !== undefined) return { revision: readAt };
       if (leader === undefined) throw notLeader(term);
-      const remembered = {
-        kind: 'put',
-        key: resigned.key,
-        value: new Uint8Array(),
-        leaseId: await fadingLease(options),
-      } as const;
-      const { succeeded, results, revision } = await store.txn(
-        {
-          kind: 'txn',
-          compares: [createdAt(leader.key, term.token)],
-          success: [{ kind: 'delete', range: singleKey(leader.key) }, remembered],
-          failure: [{ kind: 'read', range: resigned, view: 'keys' }],
-        },
-        options,
-      );
+      const deletion = { kind: 'delete', range: singleKey(leader.key) } as const;
+      const remembered = { kind: 'put', key: resigned.key, value: new Uint8Array() } as const;
+      const compares = [createdAt(leader.key, term.token)];
+      const failure = [{ kind: 'read', range: resigned, view: 'keys' } as const];
+      const { succeeded, results, revision } = await fadingLease((leaseId) => {
+        const success = [deletion, { ...remembered, leaseId }];
+        return store.txn({ kind: 'txn', compares, success, failure }, options);
+      }, options);
       if (!succeeded && onlyKey(results[0]) === undefined) throw notLeader(term);
       void endLease(deps, { leaseId: leader.leaseId, ttlSeconds: END_SECONDS });
       return { revision };

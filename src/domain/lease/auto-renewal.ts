@@ -13,6 +13,7 @@ import type { MirrorChange } from '../watch/mirror.ts';
 import type { KeptLease, LeaseEngine } from './lease-engine.ts';
 import { type LeaseKey, renewedKey } from './lease-keys.ts';
 import type { RecordListener } from './lease-records.ts';
+import { renewalValue, ttlIn } from './renewal-record.ts';
 
 /** What auto-renewal needs. */
 export interface AutoRenewalDeps {
@@ -35,16 +36,13 @@ export interface RenewalCompanion {
   released(leaseId: bigint): void;
 }
 
-/** Leases that a replica takes over are renewed within so long, not all at once. */
-const SPREAD_MS = 500;
-/** Until its first renewal tells how long a lease lives; it is renewed long before. */
-const ASSUMED_TTL_SECONDS = 10n;
-/** A deputy begins so much later, to find out how long the lease lives; in time yet for 2 s, etcd's minimum. */
-const DEPUTY_AFTER_MS = 1_050;
+/** A replica that takes leases over renews them within this part of their time to live, not all at once. */
+const TAKE_OVER_PART = 1 / 6;
+const MAX_SPREAD_MS = 20_000;
 /** A lease that lives so long outlasts the death of its renewer. */
-const LASTING_TTL_MS = 10_000;
+const LASTING_TTL_SECONDS = 10n;
 
-/** `renewer`: it is this replica's part. `deputy`: it comes next, should the renewer die. */
+/** `renewer`: it is this replica's part. `deputy`: it comes next, should the renewer die, and the lease is short. */
 type Role = 'renewer' | 'deputy' | 'none';
 
 interface RenewedLease {
@@ -69,10 +67,13 @@ export class AutoRenewal {
     this.#replicas.set(deps.replicaId, hashText(deps.replicaId));
   }
 
-  /** Has the replicas renew a lease. Rejects with LEASE_NOT_FOUND where it is gone. */
-  async start(leaseId: bigint, options: OperationOptions): Promise<{ readonly revision: bigint }> {
+  /** Has the replicas renew a lease, which was granted or renewed just now. Rejects with LEASE_NOT_FOUND where it is gone. */
+  async start(
+    { leaseId, ttlSeconds }: { readonly leaseId: bigint; readonly ttlSeconds: bigint },
+    options: OperationOptions,
+  ): Promise<{ readonly revision: bigint }> {
     const key = renewedKey(leaseId);
-    const put = { kind: 'put', key, value: new Uint8Array(), leaseId } as const;
+    const put = { kind: 'put', key, value: renewalValue(ttlSeconds), leaseId } as const;
     // What another has written about it stays.
     return this.#deps.store.txn(
       { kind: 'txn', compares: [isAbsent(key)], success: [put], failure: [] },
@@ -98,7 +99,7 @@ export class AutoRenewal {
 
   /** Takes the records of leases that are renewed. */
   readonly renewed: RecordListener<'renewed'> = {
-    changed: ({ leaseId }, { kv }) => {
+    changed: ({ leaseId }, { kv, revision, previous }) => {
       if (kv === undefined) {
         this.#release(leaseId);
         this.#leases.delete(leaseId);
@@ -106,8 +107,9 @@ export class AutoRenewal {
       }
       if (!this.#leases.has(leaseId))
         this.#leases.set(leaseId, { role: 'none', kept: undefined, value: kv.value });
-      // Also one that was known and ended here: where the records were listed again, it may be another of the same id.
-      if (this.#isSynced) this.#assign(leaseId);
+      // What was just written is of a lease that lives its whole time yet. Of one that was known and ended here, where the records
+      // were listed again, there may be another of the same id.
+      if (this.#isSynced) this.#assign(leaseId, previous === undefined && kv.modRevision === revision);
     },
   };
 
@@ -134,32 +136,30 @@ export class AutoRenewal {
     for (const leaseId of this.#leases.keys()) this.#assign(leaseId);
   }
 
-  #assign(leaseId: bigint): void {
+  #assign(leaseId: bigint, isNew = false): void {
     const lease = this.#leases.get(leaseId);
     if (lease === undefined) return;
-    const role = this.#roleFor(leaseId);
-    // A deputy that keeps nothing has found that it need not.
-    if (role === lease.role && (role !== 'renewer' || lease.kept !== undefined)) return;
+    const role = this.#roleFor(leaseId, lease.value);
+    if (role === lease.role && (role === 'none' || lease.kept !== undefined)) return;
     this.#release(leaseId);
     lease.role = role;
-    if (role !== 'none') this.#keep(leaseId, lease);
+    if (role !== 'none') this.#keep(leaseId, lease, isNew);
     if (role === 'renewer') this.#deps.companion?.assigned(leaseId, lease.value);
   }
 
-  #keep(leaseId: bigint, lease: RenewedLease): void {
+  #keep(leaseId: bigint, lease: RenewedLease, isNew: boolean): void {
     const { engine, clock, random } = this.#deps;
     const sentMs = clock.now();
-    const renewAtMs = sentMs + SPREAD_MS * random() + (lease.role === 'deputy' ? DEPUTY_AFTER_MS : 0);
+    const ttlSeconds = ttlIn(lease.value);
+    const spreadMs = Math.min(MAX_SPREAD_MS, Number(ttlSeconds) * 1_000 * TAKE_OVER_PART);
+    const due = isNew ? {} : { renewAtMs: sentMs + spreadMs * random() };
     const kept = engine.keep(
-      { leaseId, ttlSeconds: ASSUMED_TTL_SECONDS, sentMs, renewAtMs },
+      { leaseId, ttlSeconds, sentMs, ...due },
       {
-        renewed: ({ ttlMs }) => {
-          if (lease.role === 'deputy' && ttlMs >= LASTING_TTL_MS) this.#release(leaseId);
-        },
         // Nobody relies on its deadline: a lease that is late may be alive yet.
         lost: (_, cause) => {
           if (lease.kept !== kept) return;
-          if (cause === 'late') this.#keep(leaseId, lease);
+          if (cause === 'late') this.#keep(leaseId, lease, false);
           else this.#release(leaseId);
         },
       },
@@ -176,7 +176,7 @@ export class AutoRenewal {
   }
 
   /** The replica whose hash together with that of the lease is highest renews it (rendezvous hashing); the next is its deputy. */
-  #roleFor(leaseId: bigint): Role {
+  #roleFor(leaseId: bigint, value: Uint8Array): Role {
     const leaseHash = mix(Number(leaseId & 0xffffffffn) ^ Number(leaseId >> 32n));
     const { replicaId } = this.#deps;
     const own = mix(leaseHash ^ hashText(replicaId));
@@ -186,6 +186,7 @@ export class AutoRenewal {
       if (hash > own || (hash === own && otherId > replicaId)) before += 1;
       if (before > 1) return 'none';
     }
-    return before === 0 ? 'renewer' : 'deputy';
+    if (before === 0) return 'renewer';
+    return ttlIn(value) < LASTING_TTL_SECONDS ? 'deputy' : 'none';
   }
 }

@@ -1,6 +1,8 @@
 // Keeps leases alive, any number of them with one timer, and says in time when one may no longer be relied on.
 //
-// A kept lease is either waiting for its next renewal, or has one under way; both end at its deadline at the latest. The deadline is
+// A kept lease is resting until its next renewal is due, or ready to be renewed, or being renewed; each of these ends at its deadline
+// at the latest. No more than some renewals are under way at a time, so that one that is urgent never waits behind many that are
+// not: of those that are ready, the one with the earliest deadline goes first. The deadline is
 // counted from when the last renewal that succeeded was called, not from its answer, less a margin: so no holder believes in a lease
 // longer than the store does, whatever became of the answer. All times are those of a clock that never goes back.
 
@@ -49,6 +51,8 @@ export interface LeaseEngineStats {
 
 /** Renewals that fall due within this time are sent together. */
 const TICK_MS = 10;
+/** Renewals that may be under way at a time. */
+const MAX_IN_FLIGHT = 500;
 /** The timer looks again at least so often: one of Node.js holds no more than 2^31 ms. */
 const MAX_TIMER_MS = 86_400_000;
 const MIN_RETRY_MS = 50;
@@ -69,7 +73,7 @@ export class KeptLease implements Due {
   deadlineMs: number;
   dueMs = 0;
   place = -1;
-  isRenewing = false;
+  state: 'resting' | 'ready' | 'renewing' = 'resting';
   failures = 0;
   isReleased = false;
 
@@ -84,7 +88,10 @@ export class KeptLease implements Due {
 /** Renews leases until they are released or lost. */
 export class LeaseEngine implements Disposable {
   readonly #deps: LeaseEngineDeps;
+  /** Those that rest, by when they are to be renewed, and those that are being renewed, by their deadlines. */
   readonly #queue = new DueQueue<KeptLease>();
+  /** Those that are ready, by their deadlines. */
+  readonly #ready = new DueQueue<KeptLease>();
   readonly #abort = new AbortController();
   #cancelTimer: (() => void) | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
@@ -106,11 +113,11 @@ export class LeaseEngine implements Disposable {
   /** Lets go of a lease: it ends at its time to live, unless somebody else renews it. Idempotent. */
   release(kept: KeptLease): void {
     kept.isReleased = true;
-    this.#queue.delete(kept);
+    (kept.state === 'ready' ? this.#ready : this.#queue).delete(kept);
   }
 
   stats(): LeaseEngineStats {
-    return { kept: this.#queue.size, inFlight: this.#inFlight, lost: this.#lost };
+    return { kept: this.#queue.size + this.#ready.size, inFlight: this.#inFlight, lost: this.#lost };
   }
 
   /** Renews nothing any more. */
@@ -124,24 +131,44 @@ export class LeaseEngine implements Disposable {
     const nowMs = this.#deps.clock.now();
     for (let kept = this.#queue.first; kept !== undefined && kept.dueMs <= nowMs; kept = this.#queue.first) {
       if (nowMs >= kept.deadlineMs) this.#lose(kept, notRenewedInTime(kept), 'late');
-      else if (kept.isRenewing) this.#queue.set(kept, kept.deadlineMs);
-      else void this.#renew(kept, nowMs);
+      else if (kept.state === 'renewing') this.#queue.set(kept, kept.deadlineMs);
+      else this.#makeReady(kept);
     }
+    for (let kept = this.#ready.first; kept !== undefined && kept.dueMs <= nowMs; kept = this.#ready.first)
+      this.#lose(kept, notRenewedInTime(kept), 'late');
+    this.#renewReady();
     this.#arm();
   }
 
-  async #renew(kept: KeptLease, sentMs: number): Promise<void> {
-    kept.isRenewing = true;
+  #makeReady(kept: KeptLease): void {
+    this.#queue.delete(kept);
+    kept.state = 'ready';
+    this.#ready.set(kept, kept.deadlineMs);
+  }
+
+  #renewReady(): void {
+    for (let kept = this.#ready.first; kept !== undefined; kept = this.#ready.first) {
+      if (this.#inFlight >= MAX_IN_FLIGHT || this.#abort.signal.aborted) return;
+      this.#ready.delete(kept);
+      void this.#renew(kept);
+    }
+  }
+
+  async #renew(kept: KeptLease): Promise<void> {
+    const sentMs = this.#deps.clock.now();
+    kept.state = 'renewing';
     this.#queue.set(kept, kept.deadlineMs);
     this.#inFlight += 1;
     try {
       const { ttlSeconds } = await this.#deps.leases.keepAlive(kept.leaseId, this.#abort);
+      kept.state = 'resting';
       if (!kept.isReleased) this.#renewed(kept, sentMs, Number(ttlSeconds) * 1_000);
     } catch (error) {
+      kept.state = 'resting';
       if (!kept.isReleased) this.#failed(kept, error);
     } finally {
       this.#inFlight -= 1;
-      kept.isRenewing = false;
+      this.#renewReady();
       this.#arm();
     }
   }
@@ -177,7 +204,8 @@ export class LeaseEngine implements Disposable {
   }
 
   #arm(): void {
-    const dueMs = this.#queue.first?.dueMs ?? Number.POSITIVE_INFINITY;
+    const [next, ready] = [this.#queue.first, this.#ready.first];
+    const dueMs = Math.min(next?.dueMs ?? Number.POSITIVE_INFINITY, ready?.dueMs ?? Number.POSITIVE_INFINITY);
     if (dueMs >= this.#timerMs || this.#abort.signal.aborted) return;
     this.#cancelTimer?.();
     this.#timerMs = dueMs;

@@ -15,6 +15,7 @@ import type {
 } from '../store.ts';
 import type { AutoRenewal } from './auto-renewal.ts';
 import { endLease } from './end-lease.ts';
+import { grantLease } from './grant-lease.ts';
 import { readLeaseKey, renewedKey, sessionKey } from './lease-keys.ts';
 
 /** A lease, alive until a time of the clock. */
@@ -108,10 +109,10 @@ export function createLeaseService({ store, leases, autoRenewal, clock }: LeaseS
 
   return {
     async grant({ ttlSeconds, leaseId, isAutoRenewed }, options) {
-      const lease = await live(() => leases.grant({ ttlSeconds, leaseId }, options));
+      const lease = await live(() => grantLease({ leases, clock }, { ttlSeconds, leaseId }, options));
       if (!isAutoRenewed) return lease;
       try {
-        const { revision } = await autoRenewal.start(lease.leaseId, options);
+        const { revision } = await autoRenewal.start(lease, options);
         return { ...lease, revision };
       } catch (error) {
         // Nobody learns of the lease.
@@ -121,7 +122,8 @@ export function createLeaseService({ store, leases, autoRenewal, clock }: LeaseS
     },
 
     renew: (leaseId, options) => live(() => leases.keepAlive(leaseId, options)),
-    startAutoRenew: (leaseId, options) => autoRenewal.start(leaseId, options),
+    startAutoRenew: async (leaseId, options) =>
+      autoRenewal.start(await leases.keepAlive(leaseId, options), options),
     stopAutoRenew: (leaseId, options) => autoRenewal.stop(leaseId, options),
 
     async get(leaseId, freshness, options) {

@@ -35,11 +35,15 @@ export function startReplica(deps: ReplicaDeps, replicaId: string): Replica {
   const abort = new AbortController();
   let held: KeptLease | undefined;
   let isAnnouncing = false;
+  /** Whether its key is to be written, once more where that is asked for meanwhile. */
+  let isWanted = false;
 
   async function announce(): Promise<void> {
+    isWanted = true;
     if (isAnnouncing) return;
     isAnnouncing = true;
-    while (!abort.signal.aborted) {
+    while (isWanted && !abort.signal.aborted) {
+      isWanted = false;
       if (held !== undefined) engine.release(held);
       try {
         const sentMs = clock.now();
@@ -47,9 +51,9 @@ export function startReplica(deps: ReplicaDeps, replicaId: string): Replica {
         const put = { kind: 'put', key: replicaKey(replicaId), value: new Uint8Array(), leaseId } as const;
         await store.txn({ kind: 'txn', compares: [], success: [put], failure: [] }, abort);
         held = engine.keep({ leaseId, ttlSeconds, sentMs }, { lost: () => void announce() });
-        break;
       } catch {
         // The store does not answer, or the lease has ended before its key was written.
+        isWanted = true;
         await delay(clock, RETRY_MS, abort);
       }
     }

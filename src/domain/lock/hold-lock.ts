@@ -8,8 +8,9 @@ import type { Session } from '../session/session.ts';
 import type { Sessions, SessionToResume } from '../session/sessions.ts';
 import type { DeleteOperation, OperationOptions } from '../store.ts';
 import { type LockMode, queueKey } from './lock-keys.ts';
-import { enqueue, findPlace, type LockQueueDeps, type Standing, takeTurn } from './lock-queue.ts';
+import { enqueue, findPlace, isNext, type LockQueueDeps, type Standing, takeTurn } from './lock-queue.ts';
 import type { Claim } from './lock-state.ts';
+import type { QueuePositions } from './queue-positions.ts';
 
 /** What to hold, and how: anew, or as a stream that broke did. */
 export interface HoldQuery {
@@ -35,6 +36,7 @@ export interface HoldMessage {
 /** What holding needs. */
 export interface HoldDeps extends LockQueueDeps {
   readonly sessions: Sessions;
+  readonly positions: QueuePositions;
 }
 
 /**
@@ -53,6 +55,7 @@ export async function* holdLock(
   const session = await openSession(sessions, start, () => bell.ring(), options);
   let mode = start.kind === 'new' ? start.claim.mode : start.mode;
   let token = 0n;
+  let isTold = start.kind === 'resume';
   try {
     const standing = await place(deps, name, start, session, options);
     token = standing.token;
@@ -71,14 +74,23 @@ export async function* holdLock(
     let turn: { readonly heldSince: bigint } | { readonly error: unknown } | undefined;
     const signal = AbortSignal.any([options.signal, session.signal, ended.signal]);
     const noted = (ahead: number, at: bigint) => {
+      if (at <= revision) return;
       [position, revision] = [ahead, at];
       bell.ring();
     };
+    async function lookAhead(): Promise<void> {
+      try {
+        const seen = await deps.positions.of(name, token);
+        if (turn === undefined && seen.position < position) noted(seen.position, seen.revision);
+      } catch {
+        // The store does not answer; whoever is next is told all the same.
+      }
+    }
     void takeTurn(deps, standing, noted, { signal })
       .then(
         (heldSince) => {
           turn = { heldSince };
-          revision = heldSince;
+          if (heldSince > revision) revision = heldSince;
         },
         (error: unknown) => {
           turn = { error };
@@ -94,11 +106,18 @@ export async function* holdLock(
         return;
       }
       if (turn !== undefined && 'error' in turn) throw turn.error;
+      // One who comes back to a lock that it holds does not wait for it.
+      if (turn === undefined && start.kind === 'resume' && isNext(standing)) continue;
+      isTold = true;
       yield message(turn === undefined ? 'queued' : 'acquired');
+      if (turn === undefined) void lookAhead();
     }
   } finally {
     ended.abort(new Error('the stream ended'));
-    await sessions.leave(session, keysOf(name, mode, session.leaseId, token));
+    await sessions.leave(session, {
+      release: keysOf(name, mode, session.leaseId, token),
+      isKnown: isTold,
+    });
   }
 }
 

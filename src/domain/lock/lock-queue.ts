@@ -22,6 +22,7 @@ import type {
 } from '../store.ts';
 import { type LockMode, queueKey, queueRange, readLockKey } from './lock-keys.ts';
 import { type Claim, claimValue, readClaim } from './lock-state.ts';
+import { blockers, isInTheWay, toleratedBy, useMismatch } from './lock-use.ts';
 import { untilGone } from './until-gone.ts';
 
 /** A place in the queue of a lock. */
@@ -53,8 +54,7 @@ const MAX_RACES = 20;
 /**
  * Puts a lease in a queue.
  *
- * Rejects with LOCK_MODE_MISMATCH where the lock is in use in another way; the key is then in the queue and must be taken out, by
- * the end of its lease.
+ * Rejects with LOCK_MODE_MISMATCH where the lock is in use in another way; it is then out of the queue again.
  */
 export async function enqueue(
   { store, clock }: LockQueueDeps,
@@ -73,8 +73,15 @@ export async function enqueue(
     options,
   );
   const { kvs, eldest } = readQueue(results.slice(-reads.length));
-  requireSameUse(name, claim, eldest);
-  return standingIn(kvs, { name, claim, leaseId }, key, revision);
+  const mismatch = useMismatch(name, claim, eldest);
+  if (mismatch === undefined) return standingIn(kvs, { name, claim, leaseId }, key, revision);
+  const deletion = { kind: 'delete', range: singleKey(key) } as const;
+  await persistently(
+    clock,
+    () => store.txn({ kind: 'txn', compares: [], success: [deletion], failure: [] }, options),
+    options,
+  );
+  throw mismatch;
 }
 
 /**
@@ -95,7 +102,8 @@ export async function enqueueIfFree(
   for (let races = 0; ; races++) {
     const seen = await store.txn({ kind: 'txn', compares: [], success: reads, failure: [] }, options);
     const { kvs, eldest } = readQueue(seen.results);
-    requireSameUse(name, claim, eldest);
+    const mismatch = useMismatch(name, claim, eldest);
+    if (mismatch !== undefined) throw mismatch;
     if (isInTheWay(claim, kvs) || races === MAX_RACES) throw lockHeld(name, eldest);
 
     const leaseId = await lease();
@@ -182,40 +190,32 @@ export async function takeTurn(
   }
 }
 
+/** Returns whether nobody is in the way of a place. */
+export function isNext({ claim, ahead }: Standing): boolean {
+  return !isInTheWay(claim, ahead);
+}
+
 async function promote(
   { store, clock }: LockQueueDeps,
   place: Place,
   options: OperationOptions,
 ): Promise<bigint> {
   const { name, claim, leaseId, token } = place;
-  const compares = [createdAt(queueKey(name, claim.mode, leaseId), token)];
+  const key = lockHolderKey(name, token);
+  const compares = [createdAt(queueKey(name, claim.mode, leaseId), token), isAbsent(key)];
   const value = claimValue(claim, clock.wallMs());
-  const put = { kind: 'put', key: lockHolderKey(name, token), value, leaseId } as const;
-  const { succeeded, revision } = await persistently(
+  const put = { kind: 'put', key, value, leaseId } as const;
+  const read = { kind: 'read', range: singleKey(key), view: 'keys' } as const;
+  const { succeeded, results, revision } = await persistently(
     clock,
-    () => store.txn({ kind: 'txn', compares, success: [put], failure: [] }, options),
+    () => store.txn({ kind: 'txn', compares, success: [put], failure: [read] }, options),
     options,
   );
-  if (!succeeded) throw placeLost(place);
-  return revision;
-}
-
-/** Who must leave before one with this claim may hold the lock. */
-function blockers({ mode }: Claim, ahead: readonly KeyValue[]): readonly KeyValue[] {
-  if (mode !== 'read') return ahead;
-  return ahead.filter(({ key }) => {
-    const read = readLockKey(key);
-    return read?.kind === 'queue' && read.mode === 'write';
-  });
-}
-
-/** How many of those may stay. */
-function toleratedBy({ mode, permits }: Claim): number {
-  return mode === 'semaphore' ? permits - 1 : 0;
-}
-
-function isInTheWay(claim: Claim, ahead: readonly KeyValue[]): boolean {
-  return blockers(claim, ahead).length > toleratedBy(claim);
+  if (succeeded) return revision;
+  // It may hold the lock since before: by an attempt whose answer was lost, or by the stream that this one resumes.
+  const [held] = results.flatMap((result) => (result.kind === 'read' ? result.kvs : []));
+  if (held === undefined) throw placeLost(place);
+  return held.createRevision;
 }
 
 /** All who are in the queue, in order; and the first with what it claims. */
@@ -223,7 +223,8 @@ function queueReads(name: string): readonly ReadOperation[] {
   return [queueRead(name), { kind: 'read', range: queueRange(name), order: 'eldest', limit: 1 }];
 }
 
-function queueRead(name: string): ReadOperation {
+/** Returns the read of all who are in a queue, in the order in which they came, without what they say of themselves. */
+export function queueRead(name: string): ReadOperation {
   return { kind: 'read', range: queueRange(name), view: 'keys', order: 'eldest' };
 }
 
@@ -249,29 +250,6 @@ function standingIn(
   const own = queue[position];
   if (own === undefined) throw placeLost(place);
   return { ...place, token: own.createRevision, ahead: queue.slice(0, position), revision };
-}
-
-/** The first in the queue decides how the lock is used. */
-function requireSameUse(name: string, claim: Claim, eldest: KeyValue | undefined): void {
-  const key = eldest && readLockKey(eldest.key);
-  if (eldest === undefined || key?.kind !== 'queue') return;
-  const { mode, permits } = readClaim(eldest.value, key.mode);
-  if (useOf({ mode, permits }) === useOf(claim)) return;
-  const use = mode === 'semaphore' ? `a semaphore with ${permits} permits` : `a lock in mode ${mode}`;
-  throw new DomainError(
-    'LOCK_MODE_MISMATCH',
-    `"${name}" is in use as ${use}; use it so, or take another name`,
-    {
-      lock: name,
-      mode,
-      ...(mode === 'semaphore' && { permits: String(permits) }),
-    },
-  );
-}
-
-function useOf({ mode, permits }: Pick<Claim, 'mode' | 'permits'>): string {
-  if (mode === 'semaphore') return `semaphore ${permits}`;
-  return mode === 'mutex' ? 'mutex' : 'read and write';
 }
 
 function lockHeld(name: string, eldest: KeyValue | undefined): DomainError {

@@ -8,6 +8,7 @@ import { lockHolderKey } from '../fence.ts';
 import { prefixEnd, singleKey } from '../key-range.ts';
 import { endLease } from '../lease/end-lease.ts';
 import type { FadingLease } from '../lease/fading-lease.ts';
+import { grantLease } from '../lease/grant-lease.ts';
 import type { LeaseEngine } from '../lease/lease-engine.ts';
 import { type Freshness, freshRead } from '../reading/fresh-read.ts';
 import { type ListCursor, list } from '../reading/list.ts';
@@ -26,6 +27,7 @@ import { type HoldMessage, type HoldQuery, holdLock } from './hold-lock.ts';
 import { lockRange, locksRange, queueKey, readLockKey, releasedKey } from './lock-keys.ts';
 import { enqueue, enqueueIfFree, type Standing, takeTurn } from './lock-queue.ts';
 import { type Claim, type Holder, type LockState, lockState, modeIn } from './lock-state.ts';
+import { QueuePositions } from './queue-positions.ts';
 import { type LockWatchMessage, watchLock } from './watch-lock.ts';
 
 /** What to acquire. */
@@ -118,6 +120,7 @@ const LONG_WAIT_MS = 1_000;
 /** Creates the service. */
 export function createLockService(deps: LockServiceDeps): LockService {
   const { store, leases, watch, engine, fadingLease, clock } = deps;
+  const holdDeps = { ...deps, positions: new QueuePositions(deps) };
 
   /** Runs with a new lease that is kept meanwhile, and ended where that fails. */
   async function withLease(
@@ -134,7 +137,7 @@ export function createLockService(deps: LockServiceDeps): LockService {
     async function leaseId(): Promise<bigint> {
       if (lease === undefined) {
         const sentMs = clock.now();
-        lease = { ...(await leases.grant({ ttlSeconds }, options)), sentMs };
+        lease = { ...(await grantLease(deps, { ttlSeconds }, options)), sentMs };
         kept = engine.keep(lease, { lost: (error) => lost.abort(error) });
       }
       return lease.leaseId;
@@ -179,7 +182,7 @@ export function createLockService(deps: LockServiceDeps): LockService {
         take(await enqueueIfFree(deps, name, claim, leaseId, during), during),
       ),
 
-    hold: (query, options) => holdLock(deps, query, options),
+    hold: (query, options) => holdLock(holdDeps, query, options),
 
     async release(name, token, options) {
       const range = singleKey(lockHolderKey(name, token));
@@ -201,18 +204,14 @@ export function createLockService(deps: LockServiceDeps): LockService {
       if (held === undefined) throw notLockHolder(name, token);
 
       const { leaseId } = held;
-      const success = [
-        ...deletions(name, [{ mode: modeIn(held.value), token, leaseId }]),
-        {
-          kind: 'put',
-          key: released.key,
-          value: new Uint8Array(),
-          leaseId: await fadingLease(options),
-        } as const,
-      ];
+      const deleted = deletions(name, [{ mode: modeIn(held.value), token, leaseId }]);
+      const remembered = { kind: 'put', key: released.key, value: new Uint8Array() } as const;
       const compares = [isSomeKeyIn(range)];
       const failure = [{ kind: 'read', range: released, view: 'keys' } as const];
-      const outcome = await store.txn({ kind: 'txn', compares, success, failure }, options);
+      const outcome = await fadingLease((fading) => {
+        const success = [...deleted, { ...remembered, leaseId: fading }];
+        return store.txn({ kind: 'txn', compares, success, failure }, options);
+      }, options);
       const [other] = outcome.results;
       const isReleased = outcome.succeeded || (other?.kind === 'read' && other.kvs.length > 0);
       if (!isReleased) throw notLockHolder(name, token);

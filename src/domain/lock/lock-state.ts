@@ -33,6 +33,10 @@ export interface LockState {
   readonly waiters: readonly Waiter[];
 }
 
+const MAX_PERMITS = 10_000;
+/** The end of the year 9999: later, no message can say when. */
+const MAX_WALL_MS = 253_402_300_799_999;
+
 /** Returns the value of a key that stands for one who waits or holds. `wallMs`: since when. */
 export function claimValue(claim: Claim, wallMs: number): Uint8Array {
   const fields = {
@@ -51,9 +55,9 @@ export function readClaim(value: Uint8Array, mode: LockMode): Claim & { readonly
   const wallMs = typeof time === 'string' ? Date.parse(time) : Number.NaN;
   return {
     mode,
-    permits: typeof permits === 'number' ? permits : 0,
-    owner: typeof owner === 'string' ? owner : '',
-    wallMs: Number.isNaN(wallMs) ? 0 : wallMs,
+    permits: isCount(permits) ? permits : 0,
+    owner: typeof owner === 'string' ? owner.toWellFormed() : '',
+    wallMs: wallMs >= 0 && wallMs <= MAX_WALL_MS ? wallMs : 0,
   };
 }
 
@@ -84,6 +88,10 @@ export function lockState(name: string, kvs: Iterable<KeyValue>): LockState {
     else holders.push({ ...claim, token, leaseId, acquireWallMs: wallMs });
   }
   return { name, holders, waiters };
+}
+
+function isCount(permits: unknown): permits is number {
+  return Number.isInteger(permits) && Number(permits) >= 0 && Number(permits) <= MAX_PERMITS;
 }
 
 function parse(value: Uint8Array): object {

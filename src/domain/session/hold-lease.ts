@@ -26,13 +26,15 @@ export async function* holdLease(
     query.kind === 'new'
       ? await sessions.open(query.request, onChange, options)
       : await sessions.resume(query.session, onChange, options);
+  let isKnown = query.kind === 'resume';
   try {
     for (;;) {
       await bell.heard(options);
       if (session.over !== undefined) throw session.over;
+      isKnown = true;
       yield session;
     }
   } finally {
-    await sessions.leave(session);
+    await sessions.leave(session, { isKnown });
   }
 }

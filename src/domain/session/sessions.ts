@@ -10,6 +10,7 @@ import { writtenAt } from '../conditions.ts';
 import { DomainError } from '../errors.ts';
 import { singleKey } from '../key-range.ts';
 import { endLease } from '../lease/end-lease.ts';
+import { grantLease } from '../lease/grant-lease.ts';
 import type { KeptLease, LeaseEngine } from '../lease/lease-engine.ts';
 import { sessionKey } from '../lease/lease-keys.ts';
 import type { RecordListener } from '../lease/lease-records.ts';
@@ -40,6 +41,16 @@ export interface SessionRequest {
 export interface SessionToResume {
   readonly leaseId: bigint;
   readonly openRevision: bigint;
+}
+
+/** How a stream leaves its session. */
+export interface Leaving {
+  /** What else to delete the moment the session ends; its lease's keys follow. @default nothing */
+  readonly release?: readonly Operation[];
+  /** Whether the lease is left to end by itself, since nobody renews it any more. @default false, it is revoked */
+  readonly isLeaseLeft?: boolean;
+  /** Whether the caller was told how to take the session up again: else nobody can, and it ends at once. @default true */
+  readonly isKnown?: boolean;
 }
 
 const RESUME_ATTEMPTS = 5;
@@ -80,11 +91,15 @@ export class Sessions {
   ): Promise<Session> {
     const { store, leases, clock } = this.#deps;
     const sentMs = clock.now();
-    // A new lease outlives a gateway that is killed for as long as its stream may come back.
+    // A new lease outlives a gateway that is killed for as long as its stream may come back, a third of it being used up by then.
     const { leaseId, ttlSeconds } =
       lease.kind === 'existing'
         ? await leases.keepAlive(lease.leaseId, options)
-        : await leases.grant({ ttlSeconds: greatest(lease.ttlSeconds, wholeSeconds(graceMs)) }, options);
+        : await grantLease(
+            this.#deps,
+            { ttlSeconds: greatest(lease.ttlSeconds, wholeSeconds(graceMs * 1.5)) },
+            options,
+          );
     const details = { leaseId, ttlSeconds, graceMs };
     try {
       const success = [recordOf(leaseId, graceMs), readOf(leaseId)];
@@ -134,21 +149,13 @@ export class Sessions {
   /**
    * The stream of a session ended: it is ended too, or waits for its grace to pass. Where the gateway is draining, a session with
    * grace is left as it is, for another replica to take it up. Never rejects.
-   *
-   * @param release what else to delete the moment it ends; its lease's keys follow.
-   * @param lease `left`: it ends by itself, since nobody renews it any more.
    */
-  async leave(
-    session: Session,
-    release: readonly Operation[] = [],
-    lease: 'revoked' | 'left' = 'revoked',
-  ): Promise<void> {
+  async leave(session: Session, leaving: Leaving = {}): Promise<void> {
     const kept = this.#kept.get(session.leaseId);
     if (session.over !== undefined || kept?.session !== session) return;
-    if (session.graceMs === 0) await this.#end(kept, release, lease);
+    if (session.graceMs === 0 || leaving.isKnown === false) await this.#end(kept, leaving);
     else if (this.#isDraining) await this.#leaveToOthers(kept);
-    else
-      kept.cancelGrace = this.#deps.clock.after(session.graceMs, () => void this.#end(kept, release, lease));
+    else kept.cancelGrace = this.#deps.clock.after(session.graceMs, () => void this.#end(kept, leaving));
   }
 
   /** From now on sessions with grace are left to other replicas, those that wait too. */
@@ -181,6 +188,11 @@ export class Sessions {
   #keep(session: Session, sentMs: number): Session {
     const { leaseId, ttlSeconds } = session;
     const before = this.#kept.get(leaseId);
+    // Answers may come in another order than the writes were done.
+    if (before !== undefined && before.session.revision > session.revision) {
+      session.finish(takenOver(leaseId));
+      return session;
+    }
     if (before !== undefined) this.#letGo(before, takenOver(leaseId));
     const lease = this.#deps.engine.keep(
       { leaseId, ttlSeconds, sentMs },
@@ -189,7 +201,7 @@ export class Sessions {
         lost: (error, cause) => {
           this.#letGo(kept, error);
           // Nobody relies on it any more: others need not wait for the store to end it.
-          if (cause === 'late') void this.#endInStore(session, [], 'revoked');
+          if (cause === 'late') void this.#endInStore(session, {});
         },
       },
     );
@@ -219,17 +231,13 @@ export class Sessions {
     session.finish(error);
   }
 
-  async #end(kept: Kept, release: readonly Operation[], lease: 'revoked' | 'left'): Promise<void> {
+  async #end(kept: Kept, leaving: Leaving): Promise<void> {
     this.#letGo(kept, leaseEnded(kept.session.leaseId));
-    await this.#endInStore(kept.session, release, lease);
+    await this.#endInStore(kept.session, leaving);
   }
 
   /** Unless another stream has taken the session up; tried again for as long as the lease may live without being renewed. */
-  async #endInStore(
-    session: Session,
-    release: readonly Operation[],
-    lease: 'revoked' | 'left',
-  ): Promise<void> {
+  async #endInStore(session: Session, { release = [], isLeaseLeft = false }: Leaving): Promise<void> {
     const { store, clock } = this.#deps;
     const { leaseId, revision, ttlSeconds } = session;
     const { signal } = new AbortController();
@@ -237,18 +245,21 @@ export class Sessions {
     const success = [{ kind: 'delete', range: singleKey(sessionKey(leaseId)) } as const, ...release];
     const failure = [readOf(leaseId)];
     const untilMs = clock.now() + Number(ttlSeconds) * 1_000;
+    // Whether an attempt before may have deleted the record: else, where it is gone, the lease has ended, and one that has its id
+    // is another.
+    let isRetry = false;
     while (clock.now() < untilMs) {
       try {
         const { succeeded, results } = await store.txn(
           { kind: 'txn', compares, success, failure },
           { signal },
         );
-        // Its record may be gone by an attempt before, whose answer was lost.
-        const isOurs = succeeded || recordIn(results[0]) === undefined;
-        if (isOurs && lease === 'revoked') await endLease(this.#deps, session);
+        const isOurs = succeeded || (isRetry && recordIn(results[0]) === undefined);
+        if (isOurs && !isLeaseLeft) await endLease(this.#deps, session);
         return;
       } catch {
         // The store does not answer.
+        isRetry = true;
         await delay(clock, RETRY_MS, { signal });
       }
     }

@@ -109,13 +109,17 @@ export class Mirror implements Disposable {
       this.#upstream = undefined;
       void this.#run();
     };
+    const failed = () => {
+      this.#upstream = undefined;
+      void delay(this.#deps.clock, RETRY_MS, this.#abort).then(() => this.#run());
+    };
     const sink: WatchSink = {
       events: (revision, events) => this.#take(revision, events),
       progress: (revision) => {
         this.#revision = revision;
       },
       compacted: again,
-      failed: again,
+      failed,
     };
     this.#upstream = this.#deps.source.open({ range: this.#range, fromRevision }, sink);
   }

@@ -155,7 +155,7 @@ export class KeepAlives {
     const lateMs = performance.now() - this.#cluster.callTimeoutMs;
     for (const renewal of this.#pending) {
       renewal.heedSignal();
-      if (renewal.calledMs <= lateMs) renewal.fail(storeUnavailable(this.#trouble));
+      if (!renewal.isSettled && renewal.calledMs <= lateMs) renewal.fail(storeUnavailable(this.#trouble));
     }
     if (this.#open === undefined) {
       this.#pending.retain(({ isSettled }) => !isSettled);

@@ -14,6 +14,8 @@ export function seal(text: string, binding: Uint8Array): string {
 /** Returns the text of a token, or undefined where it was not made for `binding`. */
 export function unseal(token: string, binding: Uint8Array): string | undefined {
   const bytes = Buffer.from(token, 'base64url');
+  // What is not of the alphabet was skipped.
+  if (bytes.toString('base64url') !== token) return undefined;
   const payload = bytes.subarray(DIGEST_BYTES);
   const isWhole = digest(binding, payload).equals(bytes.subarray(0, DIGEST_BYTES));
   return isWhole ? payload.toString('latin1') : undefined;

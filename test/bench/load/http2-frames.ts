@@ -31,6 +31,11 @@ const LITERAL_INDEXED = 0x40;
 const NAME_AUTHORITY = 1;
 const NAME_PATH = 4;
 const NAME_CONTENT_TYPE = 31;
+const INDEXED = 0x80;
+/** RFC 7541, section 2.3.3: where the four headers of a first call stand in the table, the newest at 62. */
+const FIRST_INDICES: readonly number[] = [65, 64, 63, 62];
+/** An index fits into one byte up to 126. */
+const MAX_LATER_PATHS = 15;
 
 /** One frame. */
 export function encodeFrame(type: number, flags: number, streamId: number, payload: Uint8Array): Buffer {
@@ -76,15 +81,19 @@ export function encodeFirstHeaders(path: string, authority: string): Buffer {
   ]);
 }
 
-/** The header block of every further call with the same path: all of it by index, as gRPC clients do. */
-export const FURTHER_HEADERS: Buffer = Buffer.of(
-  INDEXED_METHOD_POST,
-  INDEXED_SCHEME_HTTP,
-  0xc1,
-  0xc0,
-  0xbf,
-  0xbe,
-);
+/**
+ * The header block of a further call on a path: all of it by index, as gRPC clients do.
+ *
+ * @param laterPaths how many paths were called first since the first call on this one, at most 15
+ */
+export function encodeFurtherHeaders(laterPaths = 0): Buffer {
+  if (laterPaths > MAX_LATER_PATHS) throw new Error(`a connection for at most ${MAX_LATER_PATHS + 1} paths`);
+  const indices = FIRST_INDICES.map((index) => INDEXED | (index + laterPaths * FIRST_INDICES.length));
+  return Buffer.of(INDEXED_METHOD_POST, INDEXED_SCHEME_HTTP, ...indices);
+}
+
+/** See {@link encodeFurtherHeaders}; of the only path on its connection, or the last. */
+export const FURTHER_HEADERS: Buffer = encodeFurtherHeaders();
 
 function literal(nameIndex: number, value: string): Buffer {
   return Buffer.concat([Buffer.of(LITERAL_INDEXED | nameIndex), text(value)]);

@@ -31,6 +31,22 @@ export async function countWrites(
   return kvs.reduce<number>((sum, kv) => sum + Number(readPath(kv, 'version')), 0);
 }
 
+/** How many keys there are under `prefix`. */
+export async function countKeys(
+  endpoint: string,
+  prefix: string,
+  options: { signal: AbortSignal },
+): Promise<number> {
+  const range = { key: toBase64(prefix), range_end: toBase64(endOfPrefix(prefix)), count_only: true };
+  return Number(readPath(await post(endpoint, '/v3/kv/range', range, options), 'count') ?? 0);
+}
+
+/** How many leases there are. */
+export async function countLeases(endpoint: string, options: { signal: AbortSignal }): Promise<number> {
+  const leases = readPath(await post(endpoint, '/v3/lease/leases', {}, options), 'leases');
+  return Array.isArray(leases) ? leases.length : 0;
+}
+
 /** Drops all history, and resolves when that work is done. */
 export async function compact(endpoint: string, options: { signal: AbortSignal }): Promise<void> {
   const status = await post(endpoint, '/v3/maintenance/status', {}, options);

@@ -31,7 +31,8 @@ export async function settledMemoryBytes(
   }
 }
 
-async function residentBytes(pid: number): Promise<number> {
+/** The resident memory of a process as it is now. */
+export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8').catch((cause: unknown) => {
     throw new Error('the memory of a process is read from /proc, as Linux has it', { cause });
   });

@@ -16,6 +16,8 @@ export interface Peers extends AsyncDisposable {
   readonly gateway: GatewayProcess;
   /** Starts one more etcd, like the first. */
   startAnotherEtcd(): Promise<TestEtcd>;
+  /** Starts one more gateway, on another etcd; it is profiled where the first one is. */
+  startAnotherGateway(etcdEndpoint: string): Promise<GatewayProcess>;
 }
 
 /** etcd's own timing, since tests use a faster one, and room for the history of a run's writes. */
@@ -39,9 +41,17 @@ export async function startPeers(options: {
   await using started = new AsyncDisposableStack();
   const folder = started.use(await openTempDir());
   const startAnotherEtcd = () => startEtcd({ binary, args: ETCD_ARGS });
+  const startAnotherGateway = (endpoint: string) => startGatewayProcess(endpoint, { profileDir, signal });
   const etcd = started.use(await startAnotherEtcd());
   const grpcProxy = started.use(await startGrpcProxy(binary, etcd.endpoint, { cwd: folder.path, signal }));
-  const gateway = started.use(await startGatewayProcess(etcd.endpoint, { profileDir, signal }));
+  const gateway = started.use(await startAnotherGateway(etcd.endpoint));
   const running = started.move();
-  return { etcd, grpcProxy, gateway, startAnotherEtcd, [Symbol.asyncDispose]: () => running.disposeAsync() };
+  return {
+    etcd,
+    grpcProxy,
+    gateway,
+    startAnotherEtcd,
+    startAnotherGateway,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
 }

@@ -1,13 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { globSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { findPythonGrpc } from '../../support/find-python-grpc.ts';
 import { openTempDir } from '../../support/open-temp-dir.ts';
 import { outputOf } from '../../support/run-program.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
+import { generatePython } from './fixture/generate-python.ts';
 
-const PROTO = fileURLToPath(new URL('../../../proto', import.meta.url));
 const CLIENT = fileURLToPath(new URL('fixture/kv_client.py', import.meta.url));
 
 const python = await findPythonGrpc();
@@ -21,9 +20,7 @@ describe('a Python client made from proto/ alone', () => {
   it('writes, reads and understands errors', async () => {
     await using temp = await openTempDir();
     await using gateway = await startGatewayOnEtcd();
-    const flags = [`-I${PROTO}`, `--python_out=${temp.path}`, `--grpc_python_out=${temp.path}`];
-    const files = globSync('**/*.proto', { cwd: PROTO });
-    await outputOf(python.path, ['-m', 'grpc_tools.protoc', ...flags, ...files]);
+    await generatePython(python.path, temp.path);
 
     const prefix = `clients/${randomUUID()}/`;
     const keyBytes = Buffer.concat([Buffer.from(prefix), Buffer.of(0xff, 0x00)]).toString('hex');

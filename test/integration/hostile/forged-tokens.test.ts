@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { type Client, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   KvService,
@@ -13,12 +12,11 @@ import {
 import { Order } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { prefixRange, spanOf } from '../../../src/domain/key-range.ts';
 import { seal } from '../../../src/rpc/fields/sealed-text.ts';
-import { type Failure, failureOf } from '../../support/failure-of.ts';
-import { mutated } from '../../support/random-messages.ts';
+import { failureOf } from '../../support/failure-of.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
+import { expectDamageFound, failureIn } from './damaged-tokens.ts';
 
 const BEYOND_INT64 = '9999999999999999999';
-const DAMAGED_TOKENS = 300;
 const WATCH_TIMEOUT_MS = 5_000;
 /** What a token begins with. */
 const DIGEST_BYTES = 9;
@@ -76,33 +74,6 @@ async function firstResumeToken(request: MessageInitShape<typeof WatchRequestSch
     return resumeToken;
   }
   throw new Error('the watch said nothing');
-}
-
-/** The failure of a call that need not fail. */
-async function failureIn(call: Promise<unknown>): Promise<Failure | undefined> {
-  try {
-    await call;
-    return undefined;
-  } catch (error) {
-    return failureOf(Promise.reject(error));
-  }
-}
-
-/** Checks that tokens which differ from a genuine one in some characters are refused with `reason`, or mean the same. */
-async function expectDamageFound(
-  genuine: string,
-  reason: string,
-  use: (token: string) => Promise<unknown>,
-): Promise<void> {
-  const damaged = fc
-    .tuple(mutated(Buffer.from(genuine)), fc.string({ unit: 'binary', maxLength: 3 }))
-    .map(([bytes, tail]) => bytes.toString('latin1') + tail)
-    .filter((token) => token !== '');
-  for (const token of fc.sample(damaged, DAMAGED_TOKENS)) {
-    const failure = await failureIn(use(token));
-    if (failure !== undefined) expect(failure, token).toMatchObject({ reason });
-    else expect(Buffer.from(token, 'base64url'), token).toEqual(Buffer.from(genuine, 'base64url'));
-  }
 }
 
 function keyText(key: string): string {

@@ -1,8 +1,12 @@
 import { type DescMessage, type DescMethod, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
+import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DiscoveryService } from '../../../gen/concord/discovery/v1/discovery_service_pb.ts';
+import { ElectionService } from '../../../gen/concord/election/v1/election_service_pb.ts';
 import { KvService } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
+import { LeaseService } from '../../../gen/concord/lease/v1/lease_service_pb.ts';
+import { LockService } from '../../../gen/concord/lock/v1/lock_service_pb.ts';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { mutated, randomBinary, randomJson, wildJson } from '../../support/random-messages.ts';
 import type { RawRequest } from '../../support/raw-request.ts';
@@ -22,9 +26,11 @@ const ANY_REQUESTS = 8_000;
 const DOOMED_REQUESTS = 2_000;
 const TIMEOUT_MS = 120_000;
 
-const OURS = [...KvService.methods, ...DiscoveryService.methods];
-const METHODS = [...OURS, ...Health.methods];
-const WRITES = OURS.filter(({ input }) => input.fields.some(({ name }) => name === 'fence'));
+const SERVICES = [KvService, LeaseService, LockService, ElectionService, DiscoveryService];
+const METHODS = [...SERVICES, Health].flatMap(({ methods }): readonly DescMethod[] => methods);
+const WRITES = SERVICES.flatMap(({ methods }): readonly DescMethod[] => methods).filter(
+  ({ idempotency }) => idempotency !== IdempotencyLevel.NO_SIDE_EFFECTS,
+);
 /** What a gateway and an etcd that are well do not answer, whatever they are asked. */
 const FAULTS = ['Internal', 'Unknown', 'DataLoss', 'Unavailable', 'Canceled'];
 
@@ -125,7 +131,7 @@ function anyHeaders(): fc.Arbitrary<Record<string, string>> {
   return fc.oneof({ weight: 9, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: wild });
 }
 
-/** What waits, a stream or WaitFor, ends by its deadline. */
+/** What waits ends by its deadline: a stream, who wants a lock that another one has, and who waits for instances. */
 const WAITING_HEADERS = { 'connect-timeout-ms': '40', 'grpc-timeout': '40m' };
 
 function requestOf(
@@ -136,8 +142,8 @@ function requestOf(
 ): RawRequest {
   const path = `/${method.parent.typeName}/${method.name}`;
   if (method.methodKind !== 'unary') return wireStreamRequest(protocol, path, message, WAITING_HEADERS);
-  const isWaiting = method.name === DiscoveryService.method.waitFor.name;
-  return wireRequest(protocol, path, message, isWaiting ? WAITING_HEADERS : headers);
+  const isWaiting = method === LockService.method.acquire || method === DiscoveryService.method.waitFor;
+  return wireRequest(protocol, path, message, isWaiting ? { ...headers, ...WAITING_HEADERS } : headers);
 }
 
 /** Writes that are sound but for one thing which nothing can make up for. */
@@ -148,27 +154,36 @@ function doomedRequest(): fc.Arbitrary<SentRequest> {
       fc
         .record({
           json: randomJson(method.input),
-          flaw: fc.constantFrom('end', 'rule', 'timeout', 'compression'),
+          flaw: fc.constantFrom(...flawsOf(method)),
         })
         .map(({ json, flaw }) => {
-          const sound = encode(
-            flaw === 'rule' ? { ...json, fence: { lock: 'l', token: '0' } } : json,
-            method,
-            protocol,
-          );
+          const sound = encode(flaw === 'rule' ? { ...json, ...brokenRule(method) } : json, method, protocol);
           const message = flaw === 'end' ? Buffer.concat([sound, brokenEnd(protocol)]) : sound;
           return { protocol, request: requestOf(protocol, method, message, flawedHeaders(flaw)) };
         }),
     );
 }
 
+/** What waits has headers of its own. */
+function flawsOf(method: DescMethod): readonly string[] {
+  const isWaiting = method.methodKind !== 'unary' || method === LockService.method.acquire;
+  return ['end', 'rule', ...(isWaiting ? [] : ['timeout', 'compression'])];
+}
+
+/** Fields that no request of an rpc may have. */
+function brokenRule({ input }: DescMethod): JsonObject {
+  const names = input.fields.map(({ name }) => name);
+  if (names.includes('fence')) return { fence: { lock: 'l', token: '0' } };
+  return names.includes('name') ? { name: 'a\nb' } : { leaseId: '-1' };
+}
+
 function encode(json: JsonObject, { input }: DescMethod, { codec }: WireProtocol): Uint8Array {
   return codec === 'json' ? jsonBytes(json) : toBinary(input, fromJson(input, json));
 }
 
-/** A bracket too many, or a field that is longer than what is left. */
+/** A bracket too many, or a field, which no message has, that is longer than what is left. */
 function brokenEnd({ codec }: WireProtocol): Uint8Array {
-  return codec === 'json' ? Buffer.from('}') : Uint8Array.of(0x0a, 0x7f);
+  return codec === 'json' ? Buffer.from('}') : Uint8Array.of(0x82, 0x7d, 0x7f);
 }
 
 function flawedHeaders(flaw: string): Record<string, string> {

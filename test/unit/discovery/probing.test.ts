@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Probe, probedValue } from '../../../src/domain/discovery/probe.ts';
+import type { Probe } from '../../../src/domain/discovery/probe.ts';
 import { Probing } from '../../../src/domain/discovery/probing.ts';
 import { renewedKey } from '../../../src/domain/lease/lease-keys.ts';
+import { renewalValue } from '../../../src/domain/lease/renewal-record.ts';
 import { FakeClock } from '../watch/fake-clock.ts';
 import { settled } from '../watch/settled.ts';
 import { FakeProber, FakeRegistry } from './fake-registry.ts';
@@ -40,7 +41,7 @@ describe('Probing', () => {
   }
 
   function assign(probe: Partial<Probe> = {}): void {
-    probing.assigned(LEASE_ID, probedValue({ ...NAME, probe: { ...PROBE, ...probe } }));
+    probing.assigned(LEASE_ID, renewalValue(30n, { ...NAME, probe: { ...PROBE, ...probe } }));
   }
 
   async function pass(ms: number): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { AutoRenewal, type RenewalCompanion } from '../../../src/domain/lease/auto-renewal.ts';
 import { LeaseEngine } from '../../../src/domain/lease/lease-engine.ts';
+import { renewalValue } from '../../../src/domain/lease/renewal-record.ts';
 import type { KeyValue } from '../../../src/domain/store.ts';
 import type { MirrorChange } from '../../../src/domain/watch/mirror.ts';
 import { FakeClock } from '../watch/fake-clock.ts';
@@ -28,13 +29,14 @@ function startReplica(replicaId: string, clock: FakeClock, ttlSeconds: bigint) {
   const deps = { store: unused, leases: unused, engine, clock, random: () => 0.5, replicaId, companion };
   const renewal = new AutoRenewal(deps);
   for (const id of IDS) renewal.replica.changed({ kind: 'replica', replicaId: id }, change(true));
-  for (const leaseId of LEASES) renewal.renewed.changed({ kind: 'renewed', leaseId }, change(true));
+  for (const leaseId of LEASES)
+    renewal.renewed.changed({ kind: 'renewed', leaseId }, change(true, ttlSeconds));
   renewal.replica.synced?.(1n);
   return { replicaId, renewal, engine, renewed, probed };
 }
 
-function change(isThere: boolean): MirrorChange {
-  const kv = isThere ? ({ modRevision: 1n, value: new Uint8Array() } as KeyValue) : undefined;
+function change(isThere: boolean, ttlSeconds = 10n): MirrorChange {
+  const kv = isThere ? ({ modRevision: 1n, value: renewalValue(ttlSeconds) } as KeyValue) : undefined;
   return { key: new Uint8Array(), revision: 1n, kv, previous: undefined };
 }
 

@@ -66,11 +66,11 @@ async function run({ ttlSeconds, grantMs, fates, steps }: Schedule): Promise<voi
   const engine = new LeaseEngine({ leases: store, clock, random: Math.random });
   const countOf = (id: bigint) => store.asked.filter(({ leaseId }) => leaseId === id).length;
   const watched: Watched[] = [];
+  const sentMs = clock.now();
+  clock.advance(grantMs);
+  for (let id = 1n; id <= LEASES; id++) store.grant(id);
+  clock.advance(grantMs);
   for (let id = 1n; id <= LEASES; id++) {
-    const sentMs = clock.now();
-    clock.advance(grantMs);
-    store.grant(id);
-    clock.advance(grantMs);
     const kept = engine.keep(
       { leaseId: id, ttlSeconds: BigInt(ttlSeconds), sentMs },
       {
@@ -91,6 +91,8 @@ async function run({ ttlSeconds, grantMs, fates, steps }: Schedule): Promise<voi
     };
     watched.push(lease);
   }
+  clock.advance(TICK_MS);
+  await settled();
 
   /** @param isAwake whether timers had their turn */
   function check(isAwake: boolean): void {

@@ -179,7 +179,7 @@ describe('LeaseEngine', () => {
     expect([renewals.asked.length, losses]).toEqual([1, []]);
   });
 
-  it('keeps any number of leases with one timer', async () => {
+  it('keeps any number of leases with one timer, and has no more than 500 renewals under way', async () => {
     const { clock, engine, renewals, advance } = keepOne();
     for (let id = 1; id <= 5_000; id++) {
       const sentMs = clock.now();
@@ -189,7 +189,7 @@ describe('LeaseEngine', () => {
       expect(clock.pendingTimers).toBe(1);
       await advance(100);
     }
-    expect(renewals.asked.length).toBeGreaterThan(500);
+    expect(renewals.asked).toHaveLength(500);
   });
 
   it('sets no timer that is too long for Node.js, however long a lease lives', async () => {
@@ -204,7 +204,10 @@ describe('LeaseEngine', () => {
     const clock = new FreezingClock();
     const renewals = new ScriptedRenewals();
     let chance = 0;
-    const random = () => (chance += 0.01) % 1;
+    const random = () => {
+      chance += 0.01;
+      return chance % 1;
+    };
     const engine = new LeaseEngine({ leases: renewals, clock, random });
     for (let id = 1n; id <= 100n; id++) {
       engine.keep({ leaseId: id, ttlSeconds: 30n, sentMs: 0 }, { lost: () => {} });

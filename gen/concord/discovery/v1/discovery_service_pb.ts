@@ -192,7 +192,7 @@ export type AttachRequest = Message<"concord.discovery.v1.AttachRequest"> & {
 
   /**
    * How long it stays registered after each renewal, which the gateway does. More than 0, at most 1 day; rounded up to whole
-   * seconds, to etcd's minimum (2 s by default), and to `grace`. It bounds how long a gateway that is killed leaves a dead
+   * seconds, to etcd's minimum (2 s by default), and to one and a half times `grace`. It bounds how long a gateway that is killed leaves a dead
    * instance registered. Default: 15 s.
    *
    * @generated from field: google.protobuf.Duration ttl = 2;

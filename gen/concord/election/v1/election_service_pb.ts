@@ -43,7 +43,7 @@ export type CampaignRequest = Message<"concord.election.v1.CampaignRequest"> & {
 
   /**
    * How long candidacy and leadership last after each renewal, which the gateway does. More than 0, at most 1 day; rounded
-   * up to whole seconds, to etcd's minimum (2 s by default), and to `grace`. It bounds how long a gateway that is killed
+   * up to whole seconds, to etcd's minimum (2 s by default), and to one and a half times `grace`. It bounds how long a gateway that is killed
    * leaves the election without a leader. Default: 15 s.
    *
    * @generated from field: google.protobuf.Duration ttl = 3;

@@ -170,7 +170,7 @@ export type HoldRequest = Message<"concord.lease.v1.HoldRequest"> & {
 
   /**
    * Grants a lease that lives so long after each renewal. More than 0, at most 1 day; rounded up to whole seconds, to etcd's
-   * minimum (2 s by default), and to `grace`, so that the lease outlives a gateway that is killed for as long as the stream
+   * minimum (2 s by default), and to one and a half times `grace`, so that the lease outlives a gateway that is killed for as long as the stream
    * may come back.
    *
    * @generated from field: google.protobuf.Duration ttl = 2;
@@ -638,8 +638,7 @@ export const LeaseService: GenService<{
     output: typeof HoldResponseSchema;
   },
   /**
-   * Has Concord renew a lease until StopAutoRenew or Revoke. Where the replica that does so ends, another goes on, in time
-   * for a time to live of 10 s and more. One that is gone is NOT_FOUND `LEASE_NOT_FOUND`.
+   * Has Concord renew a lease until StopAutoRenew or Revoke. Where the replica that does so ends, another goes on in time. One that is gone is NOT_FOUND `LEASE_NOT_FOUND`.
    *
    * @generated from rpc concord.lease.v1.LeaseService.StartAutoRenew
    */

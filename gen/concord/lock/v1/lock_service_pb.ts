@@ -220,7 +220,7 @@ export type HoldRequest = Message<"concord.lock.v1.HoldRequest"> & {
 
   /**
    * How long the lock is held after each renewal, which the gateway does. More than 0, at most 1 day; rounded up to whole
-   * seconds, to etcd's minimum (2 s by default), and to `grace`. It bounds how long a gateway that is killed keeps others
+   * seconds, to etcd's minimum (2 s by default), and to one and a half times `grace`. It bounds how long a gateway that is killed keeps others
    * waiting. Default: 15 s.
    *
    * @generated from field: google.protobuf.Duration ttl = 2;
@@ -904,7 +904,7 @@ export const LockService: GenService<{
     output: typeof GetResponseSchema;
   },
   /**
-   * Returns the locks that are in use, in the order of their names, page by page, all pages at one revision.
+   * Returns the locks that are in use, each once, page by page, all pages at one revision.
    *
    * @generated from rpc concord.lock.v1.LockService.List
    */
