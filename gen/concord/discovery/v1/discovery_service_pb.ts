@@ -1181,7 +1181,7 @@ export type Change = Message<"concord.discovery.v1.Change"> & {
   type: Change_Type;
 
   /**
-   * The instance as it is now; of one that is gone, as it was last.
+   * The instance as it is now; of one that is gone, as it was last, or its names alone where that is not known.
    *
    * @generated from field: concord.discovery.v1.Instance instance = 2;
    */
