@@ -1,5 +1,6 @@
-// soak: a gateway whose connection to etcd breaks again and again, and many subscribers that must not notice.
-// Figures go to stdout, progress to stderr. 0 where nothing was lost, came twice or out of order; 1 else; 2 for a wrong command line.
+// soak: a gateway whose connection to etcd breaks again and again, and many subscribers that must not notice; then many clients
+// that raise counters under locks while members, connections and gateways go wrong.
+// Figures go to stdout, progress to stderr. 0 where nothing was lost, came twice, out of order or wrong; 1 else; 2 for a wrong command line.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { openEtcd } from '../../src/etcd/open-etcd.ts';
@@ -10,6 +11,7 @@ import { startEtcd } from '../support/start-etcd.ts';
 import { makeTrouble } from './make-trouble.ts';
 import { parseSoakOptions, SOAK_HELP, type SoakOptions, UsageError } from './options.ts';
 import { readProcessMemory } from './process-memory.ts';
+import { soakLocks } from './soak-locks.ts';
 import { createTally, SoakSubscriber, type Tally } from './soak-subscriber.ts';
 import { prefixOfGroup, startSoakWriter } from './soak-writer.ts';
 
@@ -28,13 +30,22 @@ async function main(): Promise<number> {
     process.on(name, () => stop.abort(new Error(`stopped by ${name}`)));
   try {
     const options = parseSoakOptions(process.argv.slice(2));
-    if (options !== undefined) return (await soak(options, stop.signal)) ? 0 : 1;
+    if (options !== undefined) return (await soakAll(options, stop.signal)) ? 0 : 1;
     print(SOAK_HELP);
     return 0;
   } catch (error) {
     tell(`soak: ${error instanceof Error ? error.message : String(error)}`);
     return error instanceof UsageError ? 2 : 1;
   }
+}
+
+async function soakAll(options: SoakOptions, stopped: AbortSignal): Promise<boolean> {
+  const areWatchesFine = await soak(options, stopped);
+  if (options.acquisitions === 0) return areWatchesFine;
+  tell('and now locks');
+  const { isFine, lines } = await soakLocks(options.acquisitions, options.etcdBinary, stopped);
+  for (const line of lines) print(line);
+  return areWatchesFine && isFine;
 }
 
 /** Returns whether every subscriber was told everything, once and in order. */
