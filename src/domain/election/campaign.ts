@@ -94,8 +94,9 @@ export async function* campaign(
             : revision;
         // It is over, and there is news to come that says so.
         if (at === undefined) continue;
-        yield { ...next, revision: at };
+        // First, for who leaves upon a message has been told it.
         sent = next;
+        yield { ...next, revision: at };
       }
       if (isOver) return;
       if (standing.kind === 'candidate' && standing.turn !== undefined) {

@@ -163,8 +163,9 @@ function readCursor(pageToken: string, prefix: string): LockCursor | undefined {
   if (pageToken === '') return undefined;
   const [, revision, after = ''] =
     /^(\d{1,18}) ([A-Za-z0-9_-]*)$/.exec(unseal(pageToken, pageBinding(prefix)) ?? '') ?? [];
-  if (revision === undefined) throw pageTokenInvalid();
-  return { revision: BigInt(revision), after: Buffer.from(after, 'base64url').toString('utf8') };
+  const name = Buffer.from(after, 'base64url').toString('utf8');
+  if (revision === undefined || !name.startsWith(prefix)) throw pageTokenInvalid();
+  return { revision: BigInt(revision), after: name };
 }
 
 function pageBinding(prefix: string): Uint8Array {

@@ -130,7 +130,9 @@ describe('a request to ElectionService', () => {
     await using leader = await openLeader(clients, { name, value: LONGEST_VALUE, ttl: day, grace: day });
     const { termToken, leaseId } = leader.last;
     expect(await elections.leader({ name })).toMatchObject({ leader: { value: LONGEST_VALUE } });
-    expect(await leases.get({ leaseId })).toMatchObject({ grantedTtl: day });
+    expect(await leases.get({ leaseId })).toMatchObject({
+      grantedTtl: { seconds: (DAY_SECONDS * 3n) / 2n },
+    });
     await elections.proclaim({ name, termToken, value: LONGEST_VALUE.replaceAll('ä', 'ö') });
     const checkpointInterval = { seconds: 3_600n };
     await firstOf(elections.observe({ name, checkpointInterval }));
@@ -148,10 +150,10 @@ describe('a request to ElectionService', () => {
     expect(await clients.leases.get({ leaseId })).toMatchObject({ grantedTtl: { seconds } });
   });
 
-  it('has a time to live that is no shorter than its grace', async () => {
+  it('has a time to live of one and a half times its grace where that is longer', async () => {
     const request = { name: randomUUID(), ttl: { seconds: 2n }, grace: { seconds: 30n } };
     await using campaign = openCampaign(clients, request);
     const { leaseId } = await campaign.leads();
-    expect(await clients.leases.get({ leaseId })).toMatchObject({ grantedTtl: { seconds: 30n } });
+    expect(await clients.leases.get({ leaseId })).toMatchObject({ grantedTtl: { seconds: 45n } });
   });
 });
