@@ -294,7 +294,8 @@ function writeAttachToken(
 
 /** Throws RESUME_TOKEN_INVALID. */
 function readAttachToken(token: string): { readonly name: InstanceName; readonly session: SessionToResume } {
-  const layout = /^(\d{1,19}) (\d{1,19}) ([A-Za-z0-9_-]+) ([A-Za-z0-9_-]+)$/;
+  // A lease that was granted for a stream has an id below 2^53.
+  const layout = /^(\d{1,16}) (\d{1,18}) ([A-Za-z0-9_-]+) ([A-Za-z0-9_-]+)$/;
   const [, leaseId, openRevision, service, instanceId] =
     layout.exec(unseal(token, ATTACH_BINDING) ?? '') ?? [];
   if (!leaseId || !openRevision || !service || !instanceId) {
