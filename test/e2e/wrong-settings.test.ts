@@ -48,6 +48,11 @@ const WRONG_IN_ENVIRONMENT: readonly (readonly [string, Readonly<Record<string, 
     'CONCORD_CONFIG_PREFIX is "c"; expected a key prefix that begins with / and does not end with one',
   ],
   [
+    'a network without a size',
+    { CONCORD_PROBE_NETWORKS: '10.1.0.0' },
+    'CONCORD_PROBE_NETWORKS is "10.1.0.0"; expected loopback, private, or a network such as 10.1.0.0/16',
+  ],
+  [
     'an origin',
     { CONCORD_CORS_ORIGINS: 'a.com' },
     'CONCORD_CORS_ORIGINS is "a.com"; expected an origin such as https://app.example.com',

@@ -178,7 +178,7 @@ describe('a Hold whose gateway goes away', () => {
       await killed.exited;
       await eventually(() => expect(hold.end?.error).toBeInstanceOf(Error));
       await using back = await openHold(clients, { resumeToken: hold.last.resumeToken });
-      expect(back.first).toMatchObject({ leaseId: hold.first.leaseId, ttl: { seconds: 30n } });
+      expect(back.first).toMatchObject({ leaseId: hold.first.leaseId, ttl: { seconds: 45n } });
       await isKept();
     },
     TIMEOUT_MS,
