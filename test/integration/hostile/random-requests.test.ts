@@ -174,7 +174,9 @@ function flawsOf(method: DescMethod): readonly string[] {
 function brokenRule({ input }: DescMethod): JsonObject {
   const names = input.fields.map(({ name }) => name);
   if (names.includes('fence')) return { fence: { lock: 'l', token: '0' } };
-  return names.includes('name') ? { name: 'a\nb' } : { leaseId: '-1' };
+  if (names.includes('name')) return { name: 'a\nb' };
+  if (names.includes('service')) return { service: 'a/b' };
+  return names.includes('instance') ? { instance: { service: 'a/b' } } : { leaseId: '-1' };
 }
 
 function encode(json: JsonObject, { input }: DescMethod, { codec }: WireProtocol): Uint8Array {
