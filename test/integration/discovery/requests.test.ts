@@ -63,8 +63,7 @@ afterAll(async () => {
 });
 
 async function expectInvalid(field: string, ...calls: readonly Promise<unknown>[]): Promise<void> {
-  for (const call of calls) {
-    const failure = await failureOf(call);
+  for (const failure of await Promise.all(calls.map(failureOf))) {
     expect(failure).toMatchObject({ code: 'InvalidArgument', reason: 'FIELD_INVALID' });
     expect(failure.message).toContain(field);
   }

@@ -127,12 +127,13 @@ describe.each(PROTOCOLS)('ElectionService over $name', ({ open }) => {
     const { termToken } = leader.last;
     const { leaseId } = candidate.last;
     for (const wrong of [termToken + 1n, termToken - 1n, other.last.termToken, 1n, 2n ** 63n - 1n]) {
-      for (const call of [
+      const calls = [
         elections.proclaim({ name, termToken: wrong, value: 'not it' }),
         elections.resign({ name, termToken: wrong }),
         elections.transfer({ name, termToken: wrong, leaseId }),
-      ]) {
-        expect(await failureOf(call)).toMatchObject({
+      ];
+      for (const failure of await Promise.all(calls.map(failureOf))) {
+        expect(failure).toMatchObject({
           code: 'FailedPrecondition',
           reason: 'NOT_LEADER',
           metadata: { election: name, term_token: String(wrong) },
@@ -169,11 +170,9 @@ describe.each(PROTOCOLS)('ElectionService over $name', ({ open }) => {
       expect((await elections.leader({ name, ...freshness })).leader?.termToken).toBe(termToken);
       expect((await elections.listCandidates({ name, ...freshness })).leader?.termToken).toBe(termToken);
       const future = { consistency, minRevision: 2n ** 60n };
-      for (const call of [
-        elections.leader({ name, ...future }),
-        elections.listCandidates({ name, ...future }),
-      ]) {
-        expect(await failureOf(call)).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
+      const calls = [elections.leader({ name, ...future }), elections.listCandidates({ name, ...future })];
+      for (const failure of await Promise.all(calls.map(failureOf))) {
+        expect(failure).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
       }
     }
   });

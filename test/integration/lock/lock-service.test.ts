@@ -180,12 +180,13 @@ describe.each(PROTOCOLS)('LockService over $name', ({ open }) => {
       expect((await locks.verify({ name, fencingToken, ...freshness })).held).toBe(true);
       expect((await locks.list({ prefix: name, ...freshness })).locks).toHaveLength(1);
       const future = { consistency, minRevision: 2n ** 60n };
-      for (const call of [
+      const calls = [
         locks.get({ name, ...future }),
         locks.verify({ name, fencingToken, ...future }),
         locks.list({ prefix: name, ...future }),
-      ]) {
-        expect(await failureOf(call)).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
+      ];
+      for (const failure of await Promise.all(calls.map(failureOf))) {
+        expect(failure).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
       }
     }
   });
