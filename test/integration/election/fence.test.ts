@@ -44,12 +44,14 @@ describe('the token of a term as a fence', () => {
     await there.elections.transfer({ name, termToken, leaseId: next.last.leaseId });
     await next.leads();
     const stale = fenceOf(name, leader);
-    for (const call of [
-      here.kv.put({ key, value: 'stale', fence: stale }),
-      there.kv.delete({ key, fence: stale }),
-      here.kv.batchPut({ entries: [{ key, value: 'stale' }], fence: stale }),
-    ]) {
-      expect(await failureOf(call)).toMatchObject({
+    for (const failure of await Promise.all(
+      [
+        here.kv.put({ key, value: 'stale', fence: stale }),
+        there.kv.delete({ key, fence: stale }),
+        here.kv.batchPut({ entries: [{ key, value: 'stale' }], fence: stale }),
+      ].map(failureOf),
+    )) {
+      expect(failure).toMatchObject({
         code: 'FailedPrecondition',
         reason: 'FENCE_LOST',
         metadata: { election: name, token: String(termToken) },

@@ -63,12 +63,14 @@ describe('a request to ElectionService', () => {
   it.each([0n, -1n])('is refused where its token is %s', async (termToken) => {
     const name = randomUUID();
     const { elections } = clients;
-    for (const call of [
-      elections.proclaim({ name, termToken }),
-      elections.resign({ name, termToken }),
-      elections.transfer({ name, termToken, leaseId: 1n }),
-    ])
-      expect(await failureOf(call)).toMatchObject(invalid('term_token'));
+    for (const failure of await Promise.all(
+      [
+        elections.proclaim({ name, termToken }),
+        elections.resign({ name, termToken }),
+        elections.transfer({ name, termToken, leaseId: 1n }),
+      ].map(failureOf),
+    ))
+      expect(failure).toMatchObject(invalid('term_token'));
   });
 
   it.each([0n, -1n])('is refused where it transfers to lease %s', async (leaseId) => {
@@ -98,11 +100,12 @@ describe('a request to ElectionService', () => {
   it('is refused where a value is longer than 64 KiB', async () => {
     const { elections } = clients;
     const [name, value] = [randomUUID(), `${LONGEST_VALUE}x`];
-    for (const call of [
-      firstOf(elections.campaign({ name, value })),
-      elections.proclaim({ name, termToken: 1n, value }),
-    ])
-      expect(await failureOf(call)).toMatchObject(invalid('value'));
+    for (const failure of await Promise.all(
+      [firstOf(elections.campaign({ name, value })), elections.proclaim({ name, termToken: 1n, value })].map(
+        failureOf,
+      ),
+    ))
+      expect(failure).toMatchObject(invalid('value'));
   });
 
   it('is refused where it resumes and says anew what the stream began with', async () => {

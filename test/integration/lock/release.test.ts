@@ -167,15 +167,17 @@ describe('a lock that is broken', () => {
     await clients.kv.put({ key, fence, value: 'held' });
     await clients.locks.break({ name, reason: 'nobody answers' });
     const put = { operation: { case: 'put', value: { key } } } as const;
-    for (const write of [
-      clients.kv.put({ key, fence }),
-      clients.kv.batchPut({ entries: [{ key }], fence }),
-      clients.kv.delete({ key, fence }),
-      clients.kv.deleteRange({ prefix: key, fence }),
-      clients.kv.txn({ success: [put], fence }),
-      clients.kv.txn({ failure: [put], fence }),
-    ]) {
-      expect(await failureOf(write)).toMatchObject({ code: 'FailedPrecondition', reason: 'FENCE_LOST' });
+    for (const failure of await Promise.all(
+      [
+        clients.kv.put({ key, fence }),
+        clients.kv.batchPut({ entries: [{ key }], fence }),
+        clients.kv.delete({ key, fence }),
+        clients.kv.deleteRange({ prefix: key, fence }),
+        clients.kv.txn({ success: [put], fence }),
+        clients.kv.txn({ failure: [put], fence }),
+      ].map(failureOf),
+    )) {
+      expect(failure).toMatchObject({ code: 'FailedPrecondition', reason: 'FENCE_LOST' });
     }
     expect((await clients.kv.get({ key })).kv).toMatchObject({ value: 'held', version: 1n });
     expect(gateway.logLines).toContainEqual(
