@@ -3,6 +3,7 @@
 import { DomainError } from '../errors.ts';
 import { singleKey } from '../key-range.ts';
 import { Bell } from '../session/bell.ts';
+import { enterSession } from '../session/enter-session.ts';
 import type { Session } from '../session/session.ts';
 import type { Sessions, SessionToResume } from '../session/sessions.ts';
 import type { OperationOptions } from '../store.ts';
@@ -54,14 +55,7 @@ export async function* attach(
   const { sessions, keys } = deps;
   const bell = new Bell();
   const onChange = () => bell.ring();
-  const session =
-    start.kind === 'resume'
-      ? await sessions.resume(start.session, onChange, options)
-      : await sessions.open(
-          { lease: { kind: 'new', ttlSeconds: start.ttlSeconds }, graceMs: start.graceMs },
-          onChange,
-          options,
-        );
+  const session = await enterSession(sessions, start, onChange, options);
   const range = singleKey(keys.ofInstance(name.service, name.instanceId));
   const target = { kind: 'leaseId', number: session.leaseId } as const;
   // What another client has written in its place is not taken out.

@@ -11,6 +11,7 @@ import { leaderKey } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import { persistently } from '../persistently.ts';
 import { Bell } from '../session/bell.ts';
+import { enterSession } from '../session/enter-session.ts';
 import type { Session } from '../session/session.ts';
 import type { Sessions, SessionToResume } from '../session/sessions.ts';
 import type { KeyValueStore, Operation, OperationOptions, ReadOperation, Txn } from '../store.ts';
@@ -60,7 +61,7 @@ export async function* campaign(
   const { sessions, followers } = deps;
   const bell = new Bell();
   const ended = new AbortController();
-  const session = await openSession(sessions, start, () => bell.ring(), options);
+  const session = await enterSession(sessions, start, () => bell.ring(), options);
   const { leaseId } = session;
   let token = 0n;
   let sent: CampaignMessage | undefined;
@@ -127,17 +128,6 @@ async function unlessOver<T>(session: Session, run: () => Promise<T>): Promise<T
     if (session.over === undefined) throw error;
     return undefined;
   }
-}
-
-function openSession(
-  sessions: Sessions,
-  start: CampaignQuery['start'],
-  onChange: () => void,
-  options: OperationOptions,
-): Promise<Session> {
-  if (start.kind === 'resume') return sessions.resume(start.session, onChange, options);
-  const { ttlSeconds, graceMs } = start;
-  return sessions.open({ lease: { kind: 'new', ttlSeconds }, graceMs }, onChange, options);
 }
 
 /** Returns a revision at which it stood. Throws SESSION_NOT_FOUND where it was to go on, and does not stand any more. */

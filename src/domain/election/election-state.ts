@@ -2,6 +2,7 @@
 
 import { keyId } from '../key-range.ts';
 import type { KeyValue } from '../store.ts';
+import { storedFields, storedText, storedTime } from '../stored-fields.ts';
 import { isPut } from '../watch/change.ts';
 import type { WatchMessage } from '../watch/watch.ts';
 import { readElectionKey } from './election-keys.ts';
@@ -171,13 +172,6 @@ function stateOf(entries: Iterable<Entry>): ElectionState {
 }
 
 function readStand(value: Uint8Array): { readonly value: string; readonly wallMs: number } {
-  try {
-    const fields: unknown = JSON.parse(new TextDecoder().decode(value));
-    if (typeof fields !== 'object' || fields === null) return { value: '', wallMs: 0 };
-    const [text, time] = [Reflect.get(fields, 'value'), Reflect.get(fields, 'time')];
-    const wallMs = typeof time === 'string' ? Date.parse(time) : Number.NaN;
-    return { value: typeof text === 'string' ? text : '', wallMs: Number.isNaN(wallMs) ? 0 : wallMs };
-  } catch {
-    return { value: '', wallMs: 0 };
-  }
+  const [text, time] = ['value', 'time'].map((name) => Reflect.get(storedFields(value), name));
+  return { value: storedText(text), wallMs: storedTime(time) };
 }

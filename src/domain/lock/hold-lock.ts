@@ -4,6 +4,7 @@ import { DomainError } from '../errors.ts';
 import { lockHolderKey } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import { Bell } from '../session/bell.ts';
+import { enterSession } from '../session/enter-session.ts';
 import type { Session } from '../session/session.ts';
 import type { Sessions, SessionToResume } from '../session/sessions.ts';
 import type { DeleteOperation, OperationOptions } from '../store.ts';
@@ -52,7 +53,7 @@ export async function* holdLock(
   const { sessions } = deps;
   const bell = new Bell();
   const ended = new AbortController();
-  const session = await openSession(sessions, start, () => bell.ring(), options);
+  const session = await enterSession(sessions, start, () => bell.ring(), options);
   let mode = start.kind === 'new' ? start.claim.mode : start.mode;
   let token = 0n;
   let isTold = start.kind === 'resume';
@@ -119,17 +120,6 @@ export async function* holdLock(
       isKnown: isTold,
     });
   }
-}
-
-function openSession(
-  sessions: Sessions,
-  start: HoldQuery['start'],
-  onChange: () => void,
-  options: OperationOptions,
-): Promise<Session> {
-  if (start.kind === 'resume') return sessions.resume(start.session, onChange, options);
-  const { ttlSeconds, graceMs } = start;
-  return sessions.open({ lease: { kind: 'new', ttlSeconds }, graceMs }, onChange, options);
 }
 
 async function place(

@@ -1,6 +1,7 @@
 // A lock as its keys tell it.
 
 import type { KeyValue } from '../store.ts';
+import { storedFields, storedText, storedTime } from '../stored-fields.ts';
 import { isLockMode, type LockMode, readLockKey } from './lock-keys.ts';
 
 /** What one says of itself when it comes. */
@@ -34,8 +35,6 @@ export interface LockState {
 }
 
 const MAX_PERMITS = 10_000;
-/** The end of the year 9999: later, no message can say when. */
-const MAX_WALL_MS = 253_402_300_799_999;
 
 /** Returns the value of a key that stands for one who waits or holds. `wallMs`: since when. */
 export function claimValue(claim: Claim, wallMs: number): Uint8Array {
@@ -50,20 +49,19 @@ export function claimValue(claim: Claim, wallMs: number): Uint8Array {
 
 /** Returns what a value says; what is not there, or was not written by this project, is empty. */
 export function readClaim(value: Uint8Array, mode: LockMode): Claim & { readonly wallMs: number } {
-  const fields = parse(value);
+  const fields = storedFields(value);
   const [permits, owner, time] = ['permits', 'owner', 'time'].map((name) => Reflect.get(fields, name));
-  const wallMs = typeof time === 'string' ? Date.parse(time) : Number.NaN;
   return {
     mode,
     permits: isCount(permits) ? permits : 0,
-    owner: typeof owner === 'string' ? owner.toWellFormed() : '',
-    wallMs: wallMs >= 0 && wallMs <= MAX_WALL_MS ? wallMs : 0,
+    owner: storedText(owner),
+    wallMs: storedTime(time),
   };
 }
 
 /** Returns the mode that a value names. */
 export function modeIn(value: Uint8Array): LockMode {
-  const mode: unknown = Reflect.get(parse(value), 'mode');
+  const mode: unknown = Reflect.get(storedFields(value), 'mode');
   return isLockMode(mode) ? mode : 'mutex';
 }
 
@@ -92,13 +90,4 @@ export function lockState(name: string, kvs: Iterable<KeyValue>): LockState {
 
 function isCount(permits: unknown): permits is number {
   return Number.isInteger(permits) && Number(permits) >= 0 && Number(permits) <= MAX_PERMITS;
-}
-
-function parse(value: Uint8Array): object {
-  try {
-    const fields: unknown = JSON.parse(new TextDecoder().decode(value));
-    return typeof fields === 'object' && fields !== null ? fields : {};
-  } catch {
-    return {};
-  }
 }

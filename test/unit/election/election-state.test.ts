@@ -25,6 +25,12 @@ describe('the state of an election', () => {
     }
   });
 
+  it('takes of what others wrote only what a message can hold', () => {
+    const text = '{"value":"a\\ud800","time":"+020000-01-01T00:00:00Z"}';
+    const { leader } = electionState(NAME, [kvOf(leaderKey(NAME), 1n, 5n, Buffer.from(text))]);
+    expect(leader).toMatchObject({ value: 'a\ufffd', leadWallMs: 0 });
+  });
+
   it('has nothing of keys that are none of its own', () => {
     const keys = ['candidate/', 'candidate/x', 'candidate/1', 'leader/1', 'other'];
     const kvs = keys.map((key) => kvOf(Buffer.from(`/concord/election/a%2Fb%25/${key}`), 1n, 5n));
