@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
+import { ConfigService } from '../gen/concord/config/v1/config_service_pb.ts';
 import { DiscoveryService } from '../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { ElectionService } from '../gen/concord/election/v1/election_service_pb.ts';
 import { file_concord_error_v1_error_reason } from '../gen/concord/error/v1/error_reason_pb.ts';
@@ -11,6 +12,9 @@ import { LockService } from '../gen/concord/lock/v1/lock_service_pb.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { type CoordinationStats, startCoordination } from './coordination.ts';
+import { createDocuments } from './documents/create-documents.ts';
+import { flatten } from './documents/flatten.ts';
+import type { ConfigService as Config } from './domain/config/config-service.ts';
 import type { DiscoveryService as Discovery } from './domain/discovery/discovery-service.ts';
 import { EVERY } from './domain/discovery/filter.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
@@ -21,10 +25,15 @@ import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-
 import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
 import { createOperatorRoutes } from './http/operator-routes.ts';
 import { createPrometheusDiscovery, type Target } from './http/prometheus-discovery.ts';
+import { createSpringConfig, type SpringConfigSource } from './http/spring-config.ts';
+import { SPRING_PREFIX } from './http/spring-path.ts';
 import { createProber } from './probes/create-prober.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
 import { createChecks } from './rpc/checks/checks.ts';
 import { createValidate } from './rpc/checks/validation.ts';
+import { createConfigHandlers } from './rpc/config/config-handlers.ts';
+import { createConfigWatchHandler } from './rpc/config/config-watch-handler.ts';
+import { createReveal } from './rpc/config/reveal.ts';
 import { createDiscoveryHandlers } from './rpc/discovery/discovery-handlers.ts';
 import { createElectionHandlers } from './rpc/election/election-handlers.ts';
 import { createHealthHandlers } from './rpc/health/health-handlers.ts';
@@ -34,6 +43,8 @@ import { createWatchHandler } from './rpc/kv/watch-handler.ts';
 import { createLeaseHandlers } from './rpc/lease/lease-handlers.ts';
 import { createLockHandlers } from './rpc/lock/lock-handlers.ts';
 import { registerReflection } from './rpc/reflection/reflection.ts';
+import { createCipher } from './secrets/create-cipher.ts';
+import { createSecretReaders } from './secrets/secret-readers.ts';
 import type { Settings } from './settings/definitions.ts';
 import { systemClock } from './system-clock.ts';
 import type { Logger } from './telemetry/logger.ts';
@@ -103,10 +114,24 @@ export async function createApp(
       clock: systemClock,
       prober: createProber(settings.probeNetworks ?? []),
       servicesPrefix: settings.servicesPrefix,
+      configPrefix: settings.configPrefix,
+      history: { maxCount: settings.configHistoryCount, maxAgeMs: settings.configHistoryAgeMs },
+      documents: createDocuments(),
+      cipher: createCipher(settings.secretKeys ?? []),
     }),
   );
-  const { leases, locks, elections, sessions, discovery, discoveryKeys } = coordination;
-  const services = [KvService, LeaseService, LockService, ElectionService, DiscoveryService];
+  const { leases, locks, elections, sessions, discovery, discoveryKeys, config, configKeys } = coordination;
+  const services = [KvService, LeaseService, LockService, ElectionService, DiscoveryService, ConfigService];
+  const mayReadSecrets = createSecretReaders(settings.secretTokens ?? []);
+  const reveal = createReveal(mayReadSecrets);
+  const source = etcd.watches;
+  const configWatch = createConfigWatchHandler({
+    config,
+    keys: configKeys,
+    source,
+    clock: systemClock,
+    reveal,
+  });
   const validate = createValidate();
   const watchHandler = createWatchHandler(watch, etcd.watches);
 
@@ -119,6 +144,7 @@ export async function createApp(
       DiscoveryService,
       createDiscoveryHandlers({ discovery, keys: discoveryKeys, source: etcd.watches, clock: systemClock }),
     );
+    router.service(ConfigService, createConfigHandlers({ config, watch: configWatch, reveal }));
     router.service(
       Health,
       createHealthHandlers(
@@ -144,6 +170,7 @@ export async function createApp(
       httpRoutes: new Map<string, HttpRoute>([
         ...createOperatorRoutes(readiness, metrics),
         ['/sd/prometheus', createPrometheusDiscovery((names) => targetsOf(discovery, names))],
+        [SPRING_PREFIX, createSpringConfig({ source: springSource(config), mayReadSecrets, flatten })],
       ]),
       corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),
       defaultTimeoutMs: settings.requestTimeoutMs,
@@ -220,6 +247,29 @@ async function targetsOf(discovery: Discovery, names: readonly string[]): Promis
     services.map((name) => discovery.discover(name, EVERY, freshness, options)),
   );
   return found.flatMap(({ instances }) => instances);
+}
+
+/** What Spring's clients see: they ask again and again, and with an entity tag. */
+function springSource(config: Config): SpringConfigSource {
+  const decoder = new TextDecoder();
+  return {
+    async layers(application, profiles, isRevealed) {
+      const options = { signal: AbortSignal.timeout(SD_TIMEOUT_MS) };
+      const freshness = { serializable: false, minRevision: 0n };
+      const { layers, revision } = await config.layers(application, profiles, freshness, options);
+      return {
+        revision,
+        layers: layers.map(({ profile, items }) => ({
+          profile,
+          items: items.map((item) => {
+            const { value } = config.vault.show(item, item, isRevealed);
+            const { key, contentType } = item;
+            return { key, contentType, value: decoder.decode(value), isHidden: value === undefined };
+          }),
+        })),
+      };
+    },
+  };
 }
 
 async function runEtcd(settings: Settings, log: Logger, signal: AbortSignal): Promise<EmbeddedEtcd> {

@@ -1,7 +1,12 @@
-// What leases, sessions, locks and elections need of each other, put together: a part of the composition root.
+// What the services need of each other, put together: a part of the composition root.
 
 import { randomUUID } from 'node:crypto';
 import type { Clock } from './domain/clock.ts';
+import type { Cipher } from './domain/config/cipher.ts';
+import { type ConfigKeys, createConfigKeys } from './domain/config/config-keys.ts';
+import { type ConfigService, createConfigService } from './domain/config/config-service.ts';
+import type { Documents } from './domain/config/document.ts';
+import type { RetentionBounds } from './domain/config/retention.ts';
 import { createDiscoveryKeys, type DiscoveryKeys } from './domain/discovery/discovery-keys.ts';
 import { createDiscoveryService, type DiscoveryService } from './domain/discovery/discovery-service.ts';
 import type { Prober } from './domain/discovery/probe.ts';
@@ -25,6 +30,8 @@ export interface Coordination extends AsyncDisposable {
   readonly elections: ElectionService;
   readonly discovery: DiscoveryService;
   readonly discoveryKeys: DiscoveryKeys;
+  readonly config: ConfigService;
+  readonly configKeys: ConfigKeys;
   readonly sessions: Sessions;
   stats(): CoordinationStats;
 }
@@ -49,6 +56,11 @@ export interface CoordinationDeps {
   readonly prober: Prober;
   /** The keys under which instances stand. */
   readonly servicesPrefix: string;
+  /** The keys under which configuration stands. */
+  readonly configPrefix: string;
+  readonly history: RetentionBounds;
+  readonly documents: Documents;
+  readonly cipher: Cipher;
 }
 
 /** Starts it. It waits for nothing: while the store does not answer, it is tried again. */
@@ -60,6 +72,10 @@ export function startCoordination({
   clock,
   prober,
   servicesPrefix,
+  configPrefix,
+  history,
+  documents,
+  cipher,
 }: CoordinationDeps): Coordination {
   const random = Math.random;
   const replicaId = randomUUID();
@@ -87,7 +103,14 @@ export function startCoordination({
   sessions.follow(records);
   const deps = { ...shared, source, watch, sessions, fadingLease: createFadingLease(leases, clock) };
   const discovery = createDiscoveryService({ ...deps, prober, keys: discoveryKeys, random });
+  const configKeys = createConfigKeys(configPrefix);
+  const config = createConfigService(
+    { ...shared, watch, random, keys: configKeys, documents, cipher },
+    history,
+  );
   return {
+    config,
+    configKeys,
     discovery,
     discoveryKeys,
     leases: createLeaseService({ store, leases, autoRenewal, clock }),
@@ -101,6 +124,7 @@ export function startCoordination({
       probed: probing.size,
     }),
     async [Symbol.asyncDispose]() {
+      await config[Symbol.asyncDispose]();
       discovery[Symbol.dispose]();
       probing[Symbol.dispose]();
       records[Symbol.dispose]();

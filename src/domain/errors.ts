@@ -44,7 +44,16 @@ export type ErrorReason =
   | 'CANDIDATE_NOT_FOUND'
   | 'INSTANCE_NOT_FOUND'
   | 'FILTER_INVALID'
-  | 'PROBE_NOT_ALLOWED';
+  | 'PROBE_NOT_ALLOWED'
+  | 'CONFIG_ITEM_NOT_FOUND'
+  | 'CONFIG_VERSION_NOT_FOUND'
+  | 'CONFIG_VALUE_INVALID'
+  | 'CONFIG_SCHEMA_INVALID'
+  | 'CONFIG_TEXT_INVALID'
+  | 'CONFIG_FORMAT_UNFIT'
+  | 'SECRET_ACCESS_DENIED'
+  | 'SECRET_KEY_UNKNOWN'
+  | 'SUBSCRIBER_NOT_FOUND';
 
 /** A failure with a reason that callers can act on. */
 export class DomainError extends Error {

@@ -23,3 +23,8 @@ export function storedTime(member: unknown): number {
   const wallMs = typeof member === 'string' ? Date.parse(member) : Number.NaN;
   return wallMs >= 0 && wallMs <= MAX_WALL_MS ? wallMs : 0;
 }
+
+/** Returns a member, a text of digits, as a revision; 0n where it is none. */
+export function storedRevision(member: unknown): bigint {
+  return typeof member === 'string' && /^\d{1,18}$/.test(member) ? BigInt(member) : 0n;
+}

@@ -16,6 +16,8 @@ import {
   path,
   privateKey,
   type SettingType,
+  secretKeys,
+  secretToken,
   text,
 } from './setting-types.ts';
 
@@ -133,6 +135,36 @@ export const DEFINITIONS = {
     type: keyPrefix,
     default: '/config',
     description: 'The keys under which configuration stands.',
+  }),
+  configHistoryCount: define({
+    env: 'CONCORD_CONFIG_HISTORY_COUNT',
+    type: integer(1, 1_000_000),
+    default: '10000',
+    description:
+      'The most versions of configuration that are kept of one application; the newest of each item always is.',
+  }),
+  configHistoryAgeMs: define({
+    env: 'CONCORD_CONFIG_HISTORY_AGE',
+    type: duration(3_600_000, 315_360_000_000),
+    default: '8760h',
+    description: 'How long versions of configuration are kept; the newest of each item always is.',
+  }),
+  secretKeys: define({
+    env: 'CONCORD_SECRET_KEYS',
+    type: secretKeys,
+    default: undefined,
+    description:
+      'The keys that secret configuration is encrypted with; the first is written with, the others are still read.',
+    unset: 'secrets cannot be written',
+    isSecret: true,
+  }),
+  secretTokens: define({
+    env: 'CONCORD_SECRET_TOKENS',
+    type: list(secretToken),
+    default: undefined,
+    description: 'Who shows one of these as a bearer token may read secret configuration.',
+    unset: 'nobody may',
+    isSecret: true,
   }),
   probeNetworks: define({
     env: 'CONCORD_PROBE_NETWORKS',

@@ -19,6 +19,13 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** A key that secrets are encrypted with. */
+export interface SecretKey {
+  readonly id: string;
+  /** 32 bytes. */
+  readonly key: Buffer;
+}
+
 /** A list, its items separated by commas. */
 export function list<T>(item: SettingType<T>): SettingType<readonly T[]> {
   const schema = z.string().transform((text) => text.split(',').map((part) => part.trim()));
@@ -108,6 +115,31 @@ function pem(what: string, parse: (contents: Buffer) => unknown): SettingType<Bu
   });
   return { schema, expects: `${file.expects} with ${what}` };
 }
+
+/** `id:key`, the key in base64. */
+const secretKey: SettingType<SecretKey> = {
+  schema: z
+    .string()
+    // The last of 43 digits stands for four bits and two that are zero.
+    .regex(/^[A-Za-z0-9_-]{1,32}:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/)
+    .transform((text) => {
+      const [id = '', base64 = ''] = text.split(':');
+      return { id, key: Buffer.from(base64, 'base64') };
+    }),
+  expects: 'id:key, the id of 1 to 32 letters, digits, _ or -, the key of 32 bytes in base64',
+};
+
+/** Keys that secrets are encrypted with, each of an id of its own. */
+export const secretKeys: SettingType<readonly SecretKey[]> = {
+  schema: list(secretKey).schema.refine((keys) => new Set(keys.map(({ id }) => id)).size === keys.length),
+  expects: `${list(secretKey).expects}; no two have one id`,
+};
+
+/** What a caller shows in a header, so that it must be of what a header can hold. */
+export const secretToken: SettingType<string> = {
+  schema: z.string().regex(/^[!-~]{16,}$/),
+  expects: 'a token of at least 16 ASCII characters without spaces',
+};
 
 /** The beginning of keys: no slash at its end. */
 export const keyPrefix: SettingType<string> = {

@@ -1,6 +1,8 @@
 import { http2StreamOf, type NodeRequest, type NodeResponse } from './node-http.ts';
 import { discardBody, leavesBodyUnread, stopUnreadStream } from './unread-body.ts';
 
+const SCHEME_AND_AUTHORITY = /^[a-z][a-z0-9+.-]*:(?:\/\/[^/?]*)?/i;
+
 /** What an exchange has to know of its surroundings. */
 export interface ExchangePolicy {
   /** Whether HTTP/1 connections are to be closed after their answer. */
@@ -43,7 +45,7 @@ export class Exchange {
     this.response.statusCode = status;
     // Not writeHead: so HTTP/2 carries a head without body in a frame that ends the stream, as gRPC wants its status.
     for (const [name, value] of Object.entries(headers)) this.response.setHeader(name, value);
-    this.response.setHeader('content-length', String(body?.byteLength ?? 0));
+    if (mayHaveBody(status)) this.response.setHeader('content-length', String(body?.byteLength ?? 0));
     if (this.#isBodyUnread && body !== undefined) this.response.write(body);
     await this.finish(this.#isBodyUnread ? undefined : body);
   }
@@ -62,9 +64,14 @@ export class Exchange {
   }
 }
 
-/** Returns path and query of a request target, also of one in absolute form (RFC 9112, 3.2.2). */
+/** Tells whether an answer of this status may have a body, and so a length (RFC 9110, 8.6 and 15.4.5). */
+export function mayHaveBody(status: number): boolean {
+  return status !== 204 && status !== 304;
+}
+
+/** Returns path and query of a request target as they were sent, also of one in absolute form (RFC 9112, 3.2.2). */
 function originForm(target: string): string {
   if (target.startsWith('/') || !URL.canParse(target)) return target;
-  const { pathname, search } = new URL(target);
-  return pathname + search;
+  const rest = target.replace(SCHEME_AND_AUTHORITY, '');
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }

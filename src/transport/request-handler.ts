@@ -5,6 +5,7 @@ import { authorityOf } from './authority.ts';
 import { createCorsHeaders } from './cors.ts';
 import { answerError, answerErrorJson } from './error-answer.ts';
 import { Exchange, type ExchangePolicy } from './exchange.ts';
+import { createRouteFinder } from './find-route.ts';
 import { answerRoute, type HttpRoute } from './http-route.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler, NodeRequest } from './node-http.ts';
@@ -21,6 +22,7 @@ export interface RequestHandlerOptions {
   /** The rpcs by their path, such as `/concord.kv.v1.KvService/Get`. */
   readonly rpcs: ReadonlyMap<string, UniversalHandler>;
   readonly serveRpc: RpcServer;
+  /** See {@link createRouteFinder}; an rpc goes before any of them. */
   readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
   readonly corsOrigins: readonly string[] | '*';
   readonly policy: ExchangePolicy;
@@ -29,7 +31,8 @@ export interface RequestHandlerOptions {
 
 /** Returns what answers every request, rpcs and plain routes alike. It never throws. */
 export function createRequestHandler(options: RequestHandlerOptions): NodeHandler {
-  const { rpcs, serveRpc, httpRoutes, log } = options;
+  const { rpcs, serveRpc, log } = options;
+  const findRoute = createRouteFinder(options.httpRoutes);
   const putCorsHeaders = createCorsHeaders(options.corsOrigins);
   const requestIdOf = createRequestIds();
 
@@ -37,7 +40,8 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
     const { request, response, path } = exchange;
     if (putCorsHeaders(request, response)) return;
     const authority = authorityOf(request);
-    const route = httpRoutes.get(path);
+    const rpc = rpcs.get(path);
+    const route = rpc === undefined ? findRoute(path) : undefined;
     if (route !== undefined && (authority !== undefined || mayOmitHost(request))) {
       return answerRoute(route, exchange);
     }
@@ -47,7 +51,6 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
       if (request.httpVersionMajor === 1) response.setHeader('connection', 'close');
       return answerErrorJson(exchange, reasonError('REQUEST_MALFORMED', message), 400);
     }
-    const rpc = rpcs.get(path);
     if (rpc !== undefined) return serveRpc(rpc, authority, exchange);
     const message = `There is no rpc ${path.slice(0, MAX_QUOTED_CHARS)} here; check service and method name`;
     return answerError(exchange, reasonError('NOT_SUPPORTED', message), 404);

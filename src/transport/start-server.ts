@@ -42,7 +42,7 @@ export interface ServerOptions {
   /** The first is the outermost. Those of the transport itself stand around them. */
   readonly interceptors: readonly Interceptor[];
   readonly observer: CallObserver;
-  /** Plain GET and HEAD routes by their path, such as `/healthz`. */
+  /** Plain GET and HEAD routes by their path, such as `/healthz`; a path such as `/spring/` stands for all below it. */
   readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
   /** The origins of pages that may call from a browser; `*`: all. */
   readonly corsOrigins: readonly string[] | '*';

@@ -20,6 +20,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   http: ['http', 'gen', 'rpc', 'telemetry'],
   probes: ['probes', 'domain', 'gen', '@connectrpc/', 'node:'],
+  documents: ['documents', 'domain', 'yaml', 'smol-toml', 'dot-properties', 'dotenv', 'ajv', 'node:'],
+  secrets: ['secrets', 'domain', 'node:'],
   embedded: ['embedded', 'node:'],
   settings: ['settings', 'zod', 'node:'],
   telemetry: ['telemetry', 'pino', 'prom-client', 'node:'],
@@ -45,6 +47,7 @@ const FLOORS: Readonly<Record<string, readonly string[]>> = {
   writing: [],
   kv: ['reading', 'writing'],
   discovery: ['reading', 'writing', 'watch', 'lease', 'session'],
+  config: ['reading', 'writing', 'watch', 'lease', 'session'],
 };
 
 interface Import {
@@ -102,6 +105,8 @@ describe('the layers of src/', () => {
       'src/transport/start-server.ts',
       'src/http/operator-routes.ts',
       'src/probes/create-prober.ts',
+      'src/documents/create-documents.ts',
+      'src/secrets/create-cipher.ts',
       'src/embedded/start-embedded-etcd.ts',
       'src/settings/parse-settings.ts',
       'src/telemetry/logger.ts',

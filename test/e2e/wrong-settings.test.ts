@@ -58,6 +58,16 @@ const WRONG_IN_ENVIRONMENT: readonly (readonly [string, Readonly<Record<string, 
     'CONCORD_CORS_ORIGINS is "a.com"; expected an origin such as https://app.example.com',
   ],
   [
+    'a key',
+    { CONCORD_SECRET_KEYS: 'a:hunter2-secret' },
+    'CONCORD_SECRET_KEYS is (secret); expected id:key, the id of 1 to 32 letters, digits, _ or -, the key of 32 bytes in base64',
+  ],
+  [
+    'a token',
+    { CONCORD_SECRET_TOKENS: 'hunter2-secret' },
+    'CONCORD_SECRET_TOKENS is (secret); expected a token of at least 16 ASCII characters without spaces',
+  ],
+  [
     'a number',
     { CONCORD_MAX_STREAMS: '1e3' },
     'CONCORD_MAX_STREAMS is "1e3"; expected a whole number from 1 to',

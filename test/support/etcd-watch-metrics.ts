@@ -8,8 +8,8 @@ export interface EtcdWatchMetrics {
   readonly openStreams: number;
 }
 
-/** The watches that each gateway has open for itself, all on the stream of the others: what is written about leases. */
-export const GATEWAY_WATCHES = 1;
+/** The watches that each gateway has open for itself, all on the stream of the others: one of leases, two of configuration. */
+export const GATEWAY_WATCHES = 3;
 
 const ANSWER_TIMEOUT_MS = 15_000;
 

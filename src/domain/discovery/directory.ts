@@ -8,10 +8,8 @@ import { keyId } from '../key-range.ts';
 import { type Freshness, freshRead } from '../reading/fresh-read.ts';
 import { Bell } from '../session/bell.ts';
 import type { AtRevision, KeyValue, KeyValueStore, OperationOptions } from '../store.ts';
-import { type Change, isPut } from '../watch/change.ts';
-import { delay } from '../watch/delay.ts';
-import { createView } from '../watch/view.ts';
-import type { Watch, WatchMessage } from '../watch/watch.ts';
+import { type FollowedChange, Follower } from '../watch/follower.ts';
+import type { Watch } from '../watch/watch.ts';
 import type { DiscoveryKeys } from './discovery-keys.ts';
 import { type Instance, isInstance, readInstance } from './instance.ts';
 import { type Entry, type Listing, ServiceEntries } from './service-entries.ts';
@@ -44,27 +42,23 @@ export interface DirectoryDeps {
   readonly keys: DiscoveryKeys;
 }
 
-const RETRY_MS = 500;
-const CHECKPOINT_MS = 5_000;
-
 /** Follows until it is disposed. */
 export class Directory implements Disposable {
   readonly #deps: DirectoryDeps;
-  readonly #abort = new AbortController();
+  readonly #follower: Follower;
   readonly #listeners = new Set<DirectoryListener>();
   /** By the key's id. */
   readonly #entries = new Map<string, Entry>();
   readonly #services = new Map<string, ServiceEntries>();
-  /** What a snapshot has told so far. */
-  #incoming: Map<string, KeyValue> | undefined = new Map();
-  #revision = 0n;
-  #hasBegun = false;
-  #isWhole = false;
-  /** Settles when it is whole for the first time, or the attempt to read everything has failed. */
-  #attempt = Promise.withResolvers<void>();
 
   constructor(deps: DirectoryDeps) {
     this.#deps = deps;
+    this.#follower = new Follower(deps, deps.keys.all, {
+      changed: (change) => this.#set(change),
+      settled: () => {
+        for (const listener of this.#listeners) listener.settled();
+      },
+    });
   }
 
   /** Tells from now on; the function returned stops it. */
@@ -75,24 +69,12 @@ export class Directory implements Disposable {
 
   /** Begins to follow. Idempotent. */
   follow(): void {
-    if (this.#hasBegun) return;
-    this.#hasBegun = true;
-    void this.#run();
+    this.#follower.follow();
   }
 
   /** Resolves when it is whole. Until it is for the first time, it also rejects as the store does. */
-  async whole({ signal }: OperationOptions): Promise<void> {
-    this.follow();
-    signal.throwIfAborted();
-    if (this.#isWhole) return;
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await Promise.race([this.#attempt.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+  whole(options: OperationOptions): Promise<void> {
+    return this.#follower.whole(options);
   }
 
   /** What it knows of a service. */
@@ -135,8 +117,8 @@ export class Directory implements Disposable {
     options: OperationOptions,
   ): Promise<AtRevision<{ readonly value: T }>> {
     await this.whole(options);
-    if (freshness.serializable && this.#revision >= freshness.minRevision)
-      return { value: answer(), revision: this.#revision };
+    if (freshness.serializable && this.#follower.revision >= freshness.minRevision)
+      return { value: answer(), revision: this.#follower.revision };
     const { store, keys } = this.#deps;
     const range = service === undefined ? keys.all : keys.ofService(service);
     const newest = await freshRead(
@@ -148,7 +130,8 @@ export class Directory implements Disposable {
     const stop = this.listen({ changed() {}, settled: () => bell.ring() });
     try {
       for (;;) {
-        if (this.#revision >= newest.revision) return { value: answer(), revision: this.#revision };
+        if (this.#follower.revision >= newest.revision)
+          return { value: answer(), revision: this.#follower.revision };
         if (this.#isAt(service, newest.count, newest.kvs[0]?.modRevision ?? 0n))
           return { value: answer(), revision: newest.revision };
         // The changes are on their way.
@@ -160,7 +143,7 @@ export class Directory implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#abort.abort(new Error('the directory was disposed'));
+    this.#follower[Symbol.dispose]();
   }
 
   #isAt(service: string | undefined, count: bigint, lastChange: bigint): boolean {
@@ -175,77 +158,9 @@ export class Directory implements Disposable {
     return BigInt(found) === count && last === lastChange;
   }
 
-  async #run(): Promise<void> {
-    const { watch, clock, keys } = this.#deps;
-    const query = {
-      view: createView({ range: keys.all, returnPrevious: true }),
-      start: { kind: 'now' },
-      includeSnapshot: true,
-      isKeysOnly: false,
-      isCoalescing: false,
-      checkpointIntervalMs: CHECKPOINT_MS,
-    } as const;
-    while (!this.#abort.signal.aborted) {
-      try {
-        this.#incoming = new Map();
-        for await (const message of watch(query, this.#abort)) this.#take(message);
-      } catch (error) {
-        // The store cannot be reached, or the watch fell behind: everything is read anew.
-        this.#fail(error);
-        await delay(clock, RETRY_MS, this.#abort);
-      }
-    }
-  }
-
-  #take(message: WatchMessage): void {
-    switch (message.kind) {
-      case 'snapshot':
-        for (const kv of message.kvs) this.#incoming?.set(keyId(kv.key), kv);
-        return;
-      case 'synced':
-        this.#replace(this.#incoming ?? new Map());
-        this.#incoming = undefined;
-        this.#isWhole = true;
-        this.#attempt.resolve();
-        break;
-      case 'checkpoint':
-        break;
-      case 'events':
-      case 'resync':
-        if (message.changes === undefined) {
-          this.#incoming = new Map();
-          return;
-        }
-        for (const change of message.changes) this.#apply(change, message.kind === 'resync');
-    }
-    this.#revision = message.revision;
-    for (const listener of this.#listeners) listener.settled();
-  }
-
-  /** `isUnseen`: it happened while nobody looked, and why something went is not known. */
-  #apply(change: Change, isUnseen: boolean): void {
-    if (isPut(change)) this.#set(change.kv.key, change.kv, false);
-    else this.#set(change.kv.key, undefined, isUnseen || change.type === 'expired');
-  }
-
-  #replace(found: ReadonlyMap<string, KeyValue>): void {
-    for (const [id, { kv }] of [...this.#entries]) if (!found.has(id)) this.#set(kv.key, undefined, true);
-    for (const kv of found.values()) this.#set(kv.key, kv, false);
-  }
-
-  /** Fails those who wait for it to be whole. */
-  #fail(error: unknown): void {
-    const { promise, reject } = this.#attempt;
-    if (!this.#isWhole) this.#attempt = Promise.withResolvers();
-    promise.catch(() => {});
-    reject(error);
-  }
-
-  /** `mayHaveExpired`: its lease has ended, or may have, where it had one. */
-  #set(key: Uint8Array, kv: KeyValue | undefined, mayHaveExpired: boolean): void {
+  #set({ key, kv, mayHaveExpired }: FollowedChange): void {
     const id = keyId(key);
     const before = this.#entries.get(id);
-    if (before?.kv.modRevision === kv?.modRevision) return;
     const after = kv && this.#entryOf(kv);
     if (after === undefined) this.#entries.delete(id);
     else this.#entries.set(id, after);

@@ -12,7 +12,7 @@ export interface Change {
 }
 
 /** Returns whether the key is there after the change. */
-export function isPut({ type }: Change): boolean {
+export function isPut({ type }: Pick<Change, 'type'>): boolean {
   return type === 'created' || type === 'updated';
 }
 

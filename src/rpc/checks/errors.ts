@@ -56,6 +56,15 @@ export const CODES: Readonly<Record<ErrorReason, Code>> = {
   INSTANCE_NOT_FOUND: Code.NotFound,
   FILTER_INVALID: Code.InvalidArgument,
   PROBE_NOT_ALLOWED: Code.FailedPrecondition,
+  CONFIG_ITEM_NOT_FOUND: Code.NotFound,
+  CONFIG_VERSION_NOT_FOUND: Code.NotFound,
+  CONFIG_VALUE_INVALID: Code.InvalidArgument,
+  CONFIG_SCHEMA_INVALID: Code.InvalidArgument,
+  CONFIG_TEXT_INVALID: Code.InvalidArgument,
+  CONFIG_FORMAT_UNFIT: Code.FailedPrecondition,
+  SECRET_ACCESS_DENIED: Code.PermissionDenied,
+  SECRET_KEY_UNKNOWN: Code.FailedPrecondition,
+  SUBSCRIBER_NOT_FOUND: Code.NotFound,
 };
 
 /** Returns the Connect error for whatever a handler threw. */

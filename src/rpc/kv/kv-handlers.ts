@@ -1,6 +1,5 @@
 // KvService of concord.kv.v1: each handler is a parse, a call to the domain, and a mapping.
 
-import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
 import type { Duration } from '@bufbuild/protobuf/wkt';
 import type { ServiceImpl } from '@connectrpc/connect';
 import {
@@ -26,7 +25,7 @@ import {
   txnOf,
   viewOf,
 } from './kv-messages.ts';
-import { type PagePosition, readPageToken, writePageToken } from './page-token.ts';
+import { cursorOf, pageBinding, readPageToken, writePageToken } from './page-token.ts';
 import type { WatchHandler } from './watch-handler.ts';
 
 const DEFAULT_DELIMITER = '/';
@@ -173,19 +172,4 @@ function entryOf(entry: PutRequest | BatchPutRequest_Entry): PutEntry {
 
 function ttlSecondsOf(ttl: Duration | undefined): bigint | undefined {
   return ttl && wholeSecondsOf(ttl);
-}
-
-function cursorOf(position: PagePosition | undefined) {
-  return position && { revision: position.revision, totalSize: position.totalSize, after: position.key };
-}
-
-/** What a page token is tied to: the whole request, less the page's size and the token itself. */
-function pageBinding<Schema extends DescMessage>(
-  schema: Schema,
-  request: MessageShape<Schema> & { readonly pageSize: number; readonly pageToken: string },
-): Uint8Array {
-  return Buffer.concat([
-    Buffer.from(schema.typeName),
-    toBinary(schema, { ...request, pageSize: 0, pageToken: '' }),
-  ]);
 }

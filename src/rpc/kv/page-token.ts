@@ -1,6 +1,7 @@
 // Page tokens: where a listing goes on, tied to the request that began it.
 
-import { pageTokenInvalid } from '../../domain/reading/list.ts';
+import { type DescMessage, type MessageShape, toBinary } from '@bufbuild/protobuf';
+import { type ListCursor, pageTokenInvalid } from '../../domain/reading/list.ts';
 import { seal, unseal } from '../fields/sealed-text.ts';
 
 /** Where a listing goes on. */
@@ -31,4 +32,20 @@ export function readPageToken(token: string, binding: Uint8Array): PagePosition 
   };
   if (position.revision > MAX_INT64 || position.totalSize > MAX_INT64) throw pageTokenInvalid();
   return position;
+}
+
+/** Returns where a listing goes on. */
+export function cursorOf(position: PagePosition | undefined): ListCursor | undefined {
+  return position && { revision: position.revision, totalSize: position.totalSize, after: position.key };
+}
+
+/** Returns what a page token is tied to: the whole request, less the page's size and the token itself. */
+export function pageBinding<Schema extends DescMessage>(
+  schema: Schema,
+  request: MessageShape<Schema> & { readonly pageSize: number; readonly pageToken: string },
+): Uint8Array {
+  return Buffer.concat([
+    Buffer.from(schema.typeName),
+    toBinary(schema, { ...request, pageSize: 0, pageToken: '' }),
+  ]);
 }

@@ -21,13 +21,14 @@ export interface ResumeTokens {
 
 const LAYOUT = /^(\d{1,20}) (\d{1,19}) ([01])$/;
 
-/** Creates the tokens of a watch on `range` of a cluster. */
-export function createResumeTokens(range: KeyRange, clusterId: bigint): ResumeTokens {
+/** Creates the tokens of a watch on `range` of a cluster. `purpose` is what else it was called for. */
+export function createResumeTokens(range: KeyRange, clusterId: bigint, purpose = ''): ResumeTokens {
   const { start, end } = spanOf(range);
   const binding = Buffer.concat([
     Buffer.from(`watch ${start.length} ${end === undefined ? 'open' : 'closed'} `),
     start,
     end ?? new Uint8Array(),
+    Buffer.from(purpose),
   ]);
   return {
     write: ({ revision, isPartial }) => seal(`${clusterId} ${revision} ${Number(isPartial)}`, binding),

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { DomainError, type ErrorReason } from '../../../src/domain/errors.ts';
+import { reasonError } from '../../../src/rpc/checks/errors.ts';
 import type { HttpRoute, HttpRouteRequest } from '../../../src/transport/http-route.ts';
-import { openRawSocket } from './raw-http.ts';
+import { wireErrorOf } from '../../support/wire-error.ts';
+import { openRawSocket, requestHttp2 } from './raw-http.ts';
 import { startToy } from './toy-server.ts';
 
 function routes(route: HttpRoute) {
@@ -52,5 +55,39 @@ describe('a plain route', () => {
     expect(text).toContain('"request_id":"abc"');
     expect(text).not.toContain('secret');
     expect(toy.logged).toMatchObject([{ level: 'error' }]);
+  });
+
+  it.each([
+    ['STORE_UNAVAILABLE', 503],
+    ['FIELD_INVALID', 400],
+    ['KEY_NOT_FOUND', 404],
+    ['STORE_PERMISSION_DENIED', 403],
+    ['DEADLINE_EXCEEDED', 504],
+  ] as const satisfies readonly (readonly [ErrorReason, number])[])(
+    'that fails with the reason %s is answered as an rpc would be: %i',
+    async (reason, status) => {
+      const error = new DomainError(reason, 'It is so; do that', { key: 'a' });
+      for (const thrown of [error, reasonError(reason, error.message, error.metadata)]) {
+        await using toy = await startToy(
+          {},
+          routes(() => Promise.reject(thrown)),
+        );
+        const response = await fetch(`${toy.baseUrl}/healthz`);
+        const answer = { status: response.status, headers: Object.fromEntries(response.headers) };
+        const failure = wireErrorOf({ ...answer, trailers: {}, body: Buffer.from(await response.bytes()) });
+        expect(failure).toMatchObject({ reason, message: 'It is so; do that', metadata: { key: 'a' } });
+        expect(response.status).toBe(status);
+        expect(toy.logged).toEqual([]);
+      }
+    },
+  );
+
+  it('that fails answers HEAD with the status alone', async () => {
+    const failing = () => Promise.reject(new DomainError('STORE_UNAVAILABLE', 'It is so; do that'));
+    await using toy = await startToy({}, routes(failing));
+    const response = await fetch(`${toy.baseUrl}/healthz`, { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([503, '']);
+    const answer = await requestHttp2(toy.baseUrl, { ':method': 'HEAD', ':path': '/healthz' });
+    expect([answer.headers[':status'], answer.body.length]).toEqual([503, 0]);
   });
 });

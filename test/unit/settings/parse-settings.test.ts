@@ -6,6 +6,8 @@ import { CERTIFICATES } from '../../support/certificates.ts';
 
 type Name = keyof Settings;
 
+const [KEY, OTHER_KEY] = ['k', 'o'].map((letter) => Buffer.alloc(32, letter).toString('base64'));
+
 /** For each setting two values that it takes, and one that it does not; what it needs beside it. */
 const EXAMPLES: Readonly<Record<Name, readonly [string, string, string]>> = {
   listen: ['0.0.0.0:1', '[::1]:2', 'x'],
@@ -21,6 +23,10 @@ const EXAMPLES: Readonly<Record<Name, readonly [string, string, string]>> = {
   dataDir: ['/var/lib/concord', 'data', ''],
   servicesPrefix: ['/a', '/b', '/'],
   configPrefix: ['/a', '/b', '/'],
+  configHistoryCount: ['1', '1000000', '0'],
+  configHistoryAgeMs: ['1h', '87600h', '59m'],
+  secretKeys: [`2026:${KEY}`, `b:${OTHER_KEY}, a:${KEY}`, `a:${KEY},a:${OTHER_KEY}`],
+  secretTokens: ['0123456789abcdef', `${'x'.repeat(16)},${'y'.repeat(17)}`, '0123456789abcde'],
   tlsCert: [CERTIFICATES.server.cert, CERTIFICATES.client.cert, '/no/such/file'],
   tlsKey: [CERTIFICATES.server.key, CERTIFICATES.client.key, '/no/such/file'],
   corsOrigins: ['*', 'https://a.example', 'a'],
@@ -58,6 +64,10 @@ describe('settings', () => {
       etcdTimeoutMs: 5_000,
       etcdFetch: true,
       dataDir: '.concord',
+      configHistoryCount: 10_000,
+      configHistoryAgeMs: 31_536_000_000,
+      secretKeys: undefined,
+      secretTokens: undefined,
       requestTimeoutMs: 10_000,
       pingIntervalMs: 10_000,
       maxRequestBytes: 2_097_152,
@@ -131,6 +141,23 @@ describe('settings', () => {
     const env = { CONCORD_LISTEN: 'wrong' };
     expect(parseInvocation(['--help'], env)).toEqual({ kind: 'help' });
     expect(parseInvocation(['-v', '--listen=wrong'], env)).toEqual({ kind: 'version' });
+  });
+
+  it.each([
+    ['CONCORD_SECRET_KEYS', 'a:hunter2'],
+    ['CONCORD_SECRET_KEYS', `a:${KEY},b:hunter2`],
+    ['CONCORD_SECRET_KEYS', `hunter2:${KEY},hunter2:${KEY}`],
+    ['CONCORD_SECRET_TOKENS', 'hunter2'],
+    ['CONCORD_SECRET_TOKENS', '0123456789abcdef,hunter2'],
+  ])('never show anything of %s that is wrong: %s', (name, value) => {
+    for (const said of [
+      failureOf([], { [name]: value }),
+      failureOf([`--${flagName({ env: name })}`, value], {}),
+    ]) {
+      expect(said).toContain('(secret)');
+      expect(said).not.toMatch(/hunter2|0123456789abcdef/);
+      expect(said).not.toContain(KEY);
+    }
   });
 
   it('never show a secret, and fail in no other way than with one line, whatever is given', () => {

@@ -1,0 +1,155 @@
+// What is known of one application.
+//
+// The two halves of a change, value and record, come by different watches, one after the other. Until both are there the item
+// is shown as it was. Where the second does not come, another etcd client has written the value: it is shown, and is to be
+// recorded.
+
+import type { Clock } from '../clock.ts';
+import type { KeyValue } from '../store.ts';
+import { type ConfigItem, type ItemName, type ItemState, isRecorded, itemId, itemOf } from './config-item.ts';
+import { KeyTally } from './key-tally.ts';
+import { readRecord } from './version-record.ts';
+
+/** What became of a value. */
+export interface ValueChange {
+  /** Undefined: it is gone. */
+  readonly kv: KeyValue | undefined;
+  readonly revision: bigint;
+}
+
+/** What it needs. */
+export interface ApplicationMemoryDeps {
+  readonly clock: Clock;
+  /** An item was changed by another etcd client, or seems to be. */
+  readonly unrecorded: (name: ItemName) => void;
+}
+
+interface Entry {
+  state: ItemState;
+  /** How the value came to be as it is, since it was recorded; the last changes of very many. */
+  trail: ValueChange[];
+  /** Set while the other half of a change is waited for. */
+  held: { readonly revision: bigint; readonly cancel: () => void } | undefined;
+}
+
+/** How long the other half of a change is waited for. */
+const HOLD_MS = 25;
+const MAX_TRAIL = 1_000;
+
+/** Takes what the watches tell, and shows what follows from it. */
+export class ApplicationMemory {
+  readonly values = new KeyTally();
+  readonly records = new KeyTally();
+  readonly #deps: ApplicationMemoryDeps;
+  readonly #entries = new Map<string, Entry>();
+  readonly #touched = new Set<Entry>();
+  readonly #held = new Set<Entry>();
+  /** By profile and key. */
+  readonly #items = new Map<string, Map<string, ConfigItem>>();
+
+  constructor(deps: ApplicationMemoryDeps) {
+    this.#deps = deps;
+  }
+
+  get isEmpty(): boolean {
+    return this.values.size + this.records.size === 0;
+  }
+
+  /** The items of a profile as they are shown, by key, in no order. */
+  items(profile: string): ReadonlyMap<string, ConfigItem> {
+    return this.#items.get(profile) ?? new Map();
+  }
+
+  /** The profiles that have items, in order. */
+  profiles(): readonly string[] {
+    return [...this.#items.keys()].sort();
+  }
+
+  /** The keys of an item as they are known. */
+  state(name: ItemName): ItemState {
+    return this.#entries.get(itemId(name))?.state ?? { name, value: undefined, record: undefined };
+  }
+
+  /** The keys of all items of a profile, of those too that are gone. */
+  states(profile: string): readonly ItemState[] {
+    return [...this.#entries.values()]
+      .map(({ state }) => state)
+      .filter(({ name }) => name.profile === profile);
+  }
+
+  /** How an item's value came to be as it is, since it was recorded. */
+  trail(name: ItemName): readonly ValueChange[] {
+    return this.#entries.get(itemId(name))?.trail ?? [];
+  }
+
+  /** What is shown is true up to just before this revision; undefined: nothing is held back. */
+  get heldRevision(): bigint | undefined {
+    let least: bigint | undefined;
+    for (const { held } of this.#held)
+      if (held !== undefined && (least === undefined || held.revision < least)) least = held.revision;
+    return least;
+  }
+
+  setValue(name: ItemName, kv: KeyValue | undefined, revision: bigint): void {
+    const entry = this.#touch(name);
+    entry.state = { ...entry.state, value: kv };
+    entry.trail.push({ kv, revision });
+    if (entry.trail.length > MAX_TRAIL) entry.trail.shift();
+  }
+
+  setRecord(name: ItemName, kv: KeyValue | undefined): void {
+    const entry = this.#touch(name);
+    const says = kv && readRecord(kv.value);
+    const record = kv && says && { modRevision: kv.modRevision, says };
+    entry.state = { ...entry.state, record };
+  }
+
+  /** Everything that had changed at one moment was told. `isFirst`: there is no other half on its way. */
+  settle(revision: bigint, isFirst: boolean): void {
+    for (const entry of this.#touched) {
+      if (isRecorded(entry.state)) {
+        entry.trail = [];
+        this.#show(entry);
+      } else if (isFirst) this.#reveal(entry);
+      else if (entry.held === undefined) {
+        const cancel = this.#deps.clock.after(HOLD_MS, () => this.#reveal(entry));
+        entry.held = { revision, cancel };
+        this.#held.add(entry);
+      }
+    }
+    this.#touched.clear();
+  }
+
+  #reveal(entry: Entry): void {
+    this.#show(entry);
+    this.#deps.unrecorded(entry.state.name);
+  }
+
+  #show(entry: Entry): void {
+    entry.held?.cancel();
+    entry.held = undefined;
+    this.#held.delete(entry);
+    const { name } = entry.state;
+    const item = itemOf(entry.state);
+    const items = this.#items.get(name.profile) ?? new Map<string, ConfigItem>();
+    if (item === undefined) items.delete(name.key);
+    else items.set(name.key, item);
+    if (items.size === 0) this.#items.delete(name.profile);
+    else this.#items.set(name.profile, items);
+    if (entry.state.value === undefined && entry.state.record === undefined)
+      this.#entries.delete(itemId(name));
+  }
+
+  #touch(name: ItemName): Entry {
+    const id = itemId(name);
+    const known = this.#entries.get(id);
+    const entry = known ?? {
+      state: { name, value: undefined, record: undefined },
+      trail: [],
+      held: undefined,
+    };
+    if (known === undefined) this.#entries.set(id, entry);
+    this.#touched.add(entry);
+    return entry;
+  }
+}

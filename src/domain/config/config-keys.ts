@@ -1,0 +1,205 @@
+// The keys of configuration.
+//
+// In the profile `default` the value of an item stands at `<prefix>/<application>/<key>`. Everything else stands under a root of
+// its own, one for each prefix, `/concord/config/<prefix, escaped>/`:
+//   item/<application>/record/<profile>/<key>              what is known of the newest version
+//   item/<application>/value/<profile>/<key>               the value, in any other profile
+//   history/<application>/<profile>/<key, escaped>/<version>.<second>
+//   schema/<application>/(key|pattern)/<key or pattern>
+//   subscriber/<application>/<id>                          on the lease of the gateway that serves it
+//   acknowledged/<application>/<id>                        on the same
+//   import/<application>/<id>/(plan|<step>)
+
+import { contains, type KeySpan, prefixRange } from '../key-range.ts';
+import { nameSegment, numberSegment, segmentName, segmentNumber } from '../name-segment.ts';
+import { DEFAULT_PROFILE, type ItemName } from './config-item.ts';
+
+/** A version in the history. */
+export interface EntryName extends ItemName {
+  readonly version: number;
+  /** When it was written, in whole seconds since 1970. */
+  readonly second: number;
+}
+
+/** Which keys a schema holds for. */
+export interface SchemaTarget {
+  readonly kind: 'key' | 'pattern';
+  readonly text: string;
+}
+
+/** Names and reads the keys. */
+export interface ConfigKeys {
+  /** The values of all items in the profile `default`. */
+  readonly defaults: KeySpan;
+  /** Of all items, the records, and the values in other profiles. */
+  readonly items: KeySpan;
+  defaultsOf(application: string): KeySpan;
+  itemsOf(application: string): KeySpan;
+  /** The values of a profile whose keys begin with `prefix`. */
+  values(application: string, profile: string, prefix?: string): KeySpan;
+  records(application: string, profile: string, prefix?: string): KeySpan;
+  value(name: ItemName): Uint8Array;
+  record(name: ItemName): Uint8Array;
+  /** Undefined: the key is that of no item that can be named. */
+  readItem(key: Uint8Array): { readonly kind: 'value' | 'record'; readonly name: ItemName } | undefined;
+  /** Whether a key is one of `defaults`. */
+  isDefault(key: Uint8Array): boolean;
+  /** The application that a key is under, one of no item too; empty: none. */
+  applicationOf(key: Uint8Array): string;
+
+  readonly history: KeySpan;
+  historyOf(application: string, profile?: string): KeySpan;
+  versionsOf(name: ItemName): KeySpan;
+  version(name: ItemName, version: number): KeySpan;
+  entry(name: EntryName): Uint8Array;
+  readEntry(key: Uint8Array): EntryName | undefined;
+
+  schemasOf(application: string): KeySpan;
+  schema(application: string, target: SchemaTarget): Uint8Array;
+  readSchema(key: Uint8Array): SchemaTarget | undefined;
+
+  subscribersOf(application: string): KeySpan;
+  subscriber(application: string, id: string): Uint8Array;
+  acknowledgedOf(application: string): KeySpan;
+  acknowledged(application: string, id: string): Uint8Array;
+  /** The id at the end of a subscriber's key, of either kind. */
+  subscriberId(key: Uint8Array): string;
+
+  readonly imports: KeySpan;
+  importOf(application: string, id: string): KeySpan;
+  importPlan(application: string, id: string): Uint8Array;
+  importStep(application: string, id: string, step: number): Uint8Array;
+}
+
+const MAX_APPLICATION_BYTES = 256;
+const MAX_PROFILE_BYTES = 128;
+const MAX_KEY_BYTES = 1_024;
+const SECOND_DIGITS = 11;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what names must not hold.
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Creates the keys of the configuration that stands under `prefix`, such as `/config`. */
+export function createConfigKeys(prefix: string): ConfigKeys {
+  const root = `/concord/config/${nameSegment(prefix)}/`;
+  const defaults = `${prefix}/`;
+  const items = `${root}item/`;
+  const history = `${root}history/`;
+  const imports = `${root}import/`;
+
+  const defaultsSpan = span(defaults);
+
+  const itemsOf = (application: string) => `${items}${nameSegment(application)}/`;
+  const recordsOf = (application: string, profile: string) =>
+    `${itemsOf(application)}record/${nameSegment(profile)}/`;
+  const valuesOf = (application: string, profile: string) =>
+    profile === DEFAULT_PROFILE
+      ? `${defaults}${application}/`
+      : `${itemsOf(application)}value/${nameSegment(profile)}/`;
+  const historyOf = (application: string) => `${history}${nameSegment(application)}/`;
+  const versionsOf = ({ application, profile, key }: ItemName) =>
+    `${historyOf(application)}${nameSegment(profile)}/${nameSegment(key)}/`;
+  const versionOf = (name: ItemName, version: number) =>
+    `${versionsOf(name)}${numberSegment(BigInt(version))}.`;
+  const under = (kind: string, application: string) => `${root}${kind}/${nameSegment(application)}/`;
+  const importOf = (application: string, id: string) => `${imports}${nameSegment(application)}/${id}/`;
+
+  return {
+    defaults: defaultsSpan,
+    items: span(items),
+    defaultsOf: (application) => span(`${defaults}${application}/`),
+    itemsOf: (application) => span(itemsOf(application)),
+    values: (application, profile, keyPrefix = '') => span(valuesOf(application, profile) + keyPrefix),
+    records: (application, profile, keyPrefix = '') => span(recordsOf(application, profile) + keyPrefix),
+    value: ({ application, profile, key }) => encoder.encode(valuesOf(application, profile) + key),
+    record: ({ application, profile, key }) => encoder.encode(recordsOf(application, profile) + key),
+
+    readItem(bytes) {
+      const text = textOf(bytes);
+      if (text?.startsWith(defaults)) {
+        const [application = '', ...key] = text.slice(defaults.length).split('/');
+        const name = nameOf(application, DEFAULT_PROFILE, key.join('/'));
+        return name && { kind: 'value', name };
+      }
+      if (!text?.startsWith(items)) return undefined;
+      const [application = '', kind, profile = '', ...key] = text.slice(items.length).split('/');
+      if (kind !== 'value' && kind !== 'record') return undefined;
+      const name = nameOf(segmentName(application), segmentName(profile), key.join('/'));
+      return name && { kind, name };
+    },
+
+    isDefault: (bytes) => contains(defaultsSpan, bytes),
+    applicationOf(bytes) {
+      const text = textOf(bytes);
+      const prefixed = [defaults, items].find((each) => text?.startsWith(each));
+      if (text === undefined || prefixed === undefined) return '';
+      const [segment = ''] = text.slice(prefixed.length).split('/');
+      return prefixed === items ? segmentName(segment) : segment;
+    },
+
+    history: span(history),
+    historyOf: (application, profile) =>
+      span(historyOf(application) + (profile === undefined ? '' : `${nameSegment(profile)}/`)),
+    versionsOf: (name) => span(versionsOf(name)),
+    version: (name, version) => span(versionOf(name, version)),
+    entry: (name) =>
+      encoder.encode(versionOf(name, name.version) + String(name.second).padStart(SECOND_DIGITS, '0')),
+    readEntry(bytes) {
+      const text = textOf(bytes);
+      if (!text?.startsWith(history)) return undefined;
+      const [application = '', profile = '', key = '', entry = '', ...more] = text
+        .slice(history.length)
+        .split('/');
+      const [version = '', second = ''] = entry.split('.');
+      const number = segmentNumber(version);
+      const name = nameOf(segmentName(application), segmentName(profile), segmentName(key));
+      if (name === undefined || number === undefined || !/^\d{11}$/.test(second) || more.length > 0)
+        return undefined;
+      return { ...name, version: Number(number), second: Number(second) };
+    },
+
+    schemasOf: (application) => span(under('schema', application)),
+    schema: (application, { kind, text }) => encoder.encode(`${under('schema', application)}${kind}/${text}`),
+    readSchema(bytes) {
+      const [kind, ...text] = (textOf(bytes) ?? '').slice(root.length).split('/').slice(2);
+      return kind === 'key' || kind === 'pattern' ? { kind, text: text.join('/') } : undefined;
+    },
+
+    subscribersOf: (application) => span(under('subscriber', application)),
+    subscriber: (application, id) => encoder.encode(under('subscriber', application) + id),
+    acknowledgedOf: (application) => span(under('acknowledged', application)),
+    acknowledged: (application, id) => encoder.encode(under('acknowledged', application) + id),
+    subscriberId: (bytes) => textOf(bytes)?.split('/').at(-1) ?? '',
+
+    imports: span(imports),
+    importOf: (application, id) => span(importOf(application, id)),
+    importPlan: (application, id) => encoder.encode(`${importOf(application, id)}plan`),
+    importStep: (application, id, step) =>
+      encoder.encode(importOf(application, id) + numberSegment(BigInt(step))),
+  };
+}
+
+/** Undefined: the contract has no such names. */
+function nameOf(application: string, profile: string, key: string): ItemName | undefined {
+  const isName =
+    fits(application, MAX_APPLICATION_BYTES) && fits(profile, MAX_PROFILE_BYTES) && fits(key, MAX_KEY_BYTES);
+  return isName ? { application, profile, key } : undefined;
+}
+
+function fits(text: string, maxBytes: number): boolean {
+  return text !== '' && encoder.encode(text).length <= maxBytes && !CONTROL.test(text);
+}
+
+function span(text: string): KeySpan {
+  return prefixRange(encoder.encode(text));
+}
+
+/** Undefined: it is not UTF-8. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,343 @@
+// ConfigService of concord.config.v1: each handler is a parse, a call to the domain, and a mapping.
+
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import {
+  type ConfigService as ConfigServiceDescriptor,
+  type Delivery,
+  HistoryRequestSchema,
+  type ItemToPut,
+  ListRequestSchema,
+  ListSubscribersRequestSchema,
+  type PutRequest,
+} from '../../../gen/concord/config/v1/config_service_pb.ts';
+import type { Fence as FenceMessage } from '../../../gen/concord/kv/v1/fence_pb.ts';
+import type { ConfigChange, ItemName } from '../../domain/config/config-item.ts';
+import type { ConfigService } from '../../domain/config/config-service.ts';
+import type { Edit, EditConditions } from '../../domain/config/edit-items.ts';
+import { pageTokenInvalid } from '../../domain/reading/list.ts';
+import type { OperationOptions } from '../../domain/store.ts';
+import { freshnessOf } from '../fields/freshness.ts';
+import { seal, unseal } from '../fields/sealed-text.ts';
+import { toBytes } from '../fields/text-or-bytes.ts';
+import { millisecondsOf } from '../fields/times.ts';
+import { fenceOf } from '../kv/kv-messages.ts';
+import { cursorOf, pageBinding, readPageToken, writePageToken } from '../kv/page-token.ts';
+import {
+  changeMessage,
+  contentTypeOf,
+  diffQueryOf,
+  formatOf,
+  itemMessage,
+  nameOf,
+  profileOf,
+  schemaMessage,
+  subscriberMessage,
+  targetOf,
+  versionMessage,
+} from './config-messages.ts';
+import type { ConfigWatchHandler } from './config-watch-handler.ts';
+import type { Reveal } from './reveal.ts';
+
+/** What the handlers need. */
+export interface ConfigHandlersDeps {
+  readonly config: ConfigService;
+  readonly watch: ConfigWatchHandler;
+  readonly reveal: Reveal;
+}
+
+const DEFAULT_PAGE_SIZE = 100;
+const MAX_CHANGES = 1_000;
+const DEFAULT_DELIVERY_PERCENT = 100;
+const DEFAULT_DELIVERY_MS = 5_000;
+/** What a caller who waits for subscribers has left to receive the answer. */
+const ANSWER_MS = 250;
+
+/** Creates the handlers on the domain's service. */
+export function createConfigHandlers({
+  config,
+  watch,
+  reveal,
+}: ConfigHandlersDeps): ServiceImpl<typeof ConfigServiceDescriptor> {
+  const { vault } = config;
+  const changeOf = (change: ConfigChange) => changeMessage(change, vault, false);
+
+  async function editOne(name: ItemName, edit: Edit, conditions: EditConditions, options: OperationOptions) {
+    const { application, profile } = name;
+    const { changes, revision } = await config.edit(
+      { application, profile, edits: [edit], ...conditions, skipUnchanged: false, isDryRun: false },
+      options,
+    );
+    return { change: changes[0], revision };
+  }
+
+  return {
+    watch,
+
+    async get(request, context) {
+      const isRevealed = reveal(request, context);
+      const { item, revision } = await config.get(nameOf(request), freshnessOf(request), context);
+      return { revision, item: itemMessage(vault.show(item, item, isRevealed)) };
+    },
+
+    async list(request, context) {
+      const isRevealed = reveal(request, context);
+      const binding = pageBinding(ListRequestSchema, request);
+      const { items, totalSize, next, revision } = await config.list(
+        {
+          application: request.application,
+          profile: profileOf(request.profile),
+          prefix: request.prefix,
+          pageSize: request.pageSize || DEFAULT_PAGE_SIZE,
+          cursor: cursorOf(readPageToken(request.pageToken, binding)),
+          ...freshnessOf(request),
+        },
+        context,
+      );
+      return {
+        revision,
+        items: items.map((item) => itemMessage(vault.show(item, item, isRevealed))),
+        nextPageToken: next === undefined ? '' : writePageToken({ ...next, key: next.after }, binding),
+        totalSize,
+      };
+    },
+
+    async listApplications(request, context) {
+      const { prefix, pageToken, pageSize } = request;
+      const binding = Buffer.from(`concord.config.v1.ListApplicationsRequest ${prefix}`);
+      const { applications, next, revision } = await config.listApplications(
+        {
+          ...freshnessOf(request),
+          prefix,
+          after: readPosition(pageToken, binding),
+          pageSize: pageSize || DEFAULT_PAGE_SIZE,
+        },
+        context,
+      );
+      return {
+        revision,
+        applications: applications.map(({ profiles, ...numbers }) => ({
+          ...numbers,
+          profiles: [...profiles],
+        })),
+        nextPageToken: next === undefined ? '' : seal(Buffer.from(next).toString('base64url'), binding),
+      };
+    },
+
+    async put(request, context) {
+      const edit = putOf(request);
+      const { change, revision } = await editOne(nameOf(request), edit, conditionsOf(request), context);
+      if (change === undefined) throw new Error('a put wrote nothing');
+      const { item } = change;
+      return { revision, item: itemMessage(vault.show(item, item, false)) };
+    },
+
+    async delete(request, context) {
+      const { key, expectedRevision } = request;
+      const edit = { kind: 'delete', key, expectedRevision } as const;
+      const { change, revision } = await editOne(nameOf(request), edit, conditionsOf(request), context);
+      return { revision, deleted: change !== undefined, version: BigInt(change?.item.version ?? 0) };
+    },
+
+    async publish(request, context) {
+      const { application, puts, deletes, dryRun, delivery, expectedRevision } = request;
+      const profile = profileOf(request.profile);
+      const edits = [
+        ...puts.map(putOf),
+        ...deletes.map((key): Edit => ({ kind: 'delete', key, expectedRevision: undefined })),
+      ];
+      const conditions = { ...conditionsOf(request), expectedRevision };
+      const { changes, revision } = await config.edit(
+        { application, profile, edits, ...conditions, skipUnchanged: true, isDryRun: dryRun },
+        context,
+      );
+      const query = { application, profile, revision };
+      const report =
+        delivery === undefined || dryRun
+          ? undefined
+          : await config.awaitDelivery({ ...query, ...deliveryOf(delivery, context) }, context);
+      return {
+        revision,
+        changes: changes.map(changeOf),
+        ...(report !== undefined && { delivery: { ...report, reached: report.isReached } }),
+      };
+    },
+
+    async history(request, context) {
+      const isRevealed = reveal(request, context);
+      const binding = pageBinding(HistoryRequestSchema, request);
+      const name = nameOf(request);
+      const page = {
+        pageSize: request.pageSize || DEFAULT_PAGE_SIZE,
+        cursor: cursorOf(readPageToken(request.pageToken, binding)),
+      };
+      const { versions, next, revision } = await config.versions(name, page, context);
+      return {
+        revision,
+        versions: versions.map((version) => versionMessage(vault.show(name, version, isRevealed))),
+        nextPageToken: next === undefined ? '' : writePageToken({ ...next, key: next.after }, binding),
+      };
+    },
+
+    async getVersion(request, context) {
+      const isRevealed = reveal(request, context);
+      const name = nameOf(request);
+      const { version, revision } = await config.version(name, Number(request.version), context);
+      return { revision, version: versionMessage(vault.show(name, version, isRevealed)) };
+    },
+
+    async diff(request, context) {
+      const { changes, revision } = await config.diff(diffQueryOf(request), context);
+      return {
+        revision,
+        changes: changes.slice(0, MAX_CHANGES).map(changeOf),
+        truncated: changes.length > MAX_CHANGES,
+      };
+    },
+
+    async rollback(request, context) {
+      const conditions = { ...conditionsOf(request), expectedRevision: request.expectedRevision };
+      const { change, revision } = await config.rollback(
+        nameOf(request),
+        Number(request.version),
+        conditions,
+        context,
+      );
+      return { revision, item: itemMessage(vault.show(change.item, change.item, false)) };
+    },
+
+    async resolve(request, context) {
+      const isRevealed = reveal(request, context);
+      const { application, profiles } = request;
+      const { items, revision } = await config.resolve(application, profiles, freshnessOf(request), context);
+      return {
+        revision,
+        items: items.map(({ item, hidden }) => ({
+          item: itemMessage(vault.show(item, item, isRevealed)),
+          hidden: hidden.map((each) => itemMessage(vault.show(each, each, isRevealed))),
+        })),
+      };
+    },
+
+    async setSchema(request, context) {
+      const { application, schema, expectedRevision } = request;
+      const { violations, revision } = await config.setSchema(
+        { application, target: targetOf(request), schema, expectedRevision, fence: fenceOf(request.fence) },
+        context,
+      );
+      return {
+        revision,
+        violations: violations.map(({ name: { profile, key }, problem: { message, path, line } }) => ({
+          profile,
+          key,
+          path,
+          line,
+          description: message,
+        })),
+      };
+    },
+
+    async getSchema(request, context) {
+      const { application, key } = request;
+      const { schemas, revision } = await config.schemas(application, key, freshnessOf(request), context);
+      return { revision, schemas: schemas.map(schemaMessage) };
+    },
+
+    async export(request, context) {
+      const isRevealed = reveal(request, context);
+      const { application, format } = request;
+      const query = { application, profile: profileOf(request.profile), format: formatOf(format) };
+      const { text, redactedKeys, revision } = await config.export({ ...query, reveal: isRevealed }, context);
+      return { revision, text, redactedKeys: [...redactedKeys] };
+    },
+
+    async import(request, context) {
+      const { application, format, text, replace, dryRun, expectedRevision } = request;
+      const { changes, unchangedCount, stepCount, revision } = await config.import(
+        {
+          application,
+          profile: profileOf(request.profile),
+          format: formatOf(format),
+          text,
+          isReplacing: replace,
+          isDryRun: dryRun,
+          ...conditionsOf(request),
+          expectedRevision,
+        },
+        context,
+      );
+      const count = (type: ConfigChange['type']) => changes.filter((change) => change.type === type).length;
+      return {
+        revision,
+        changes: changes.slice(0, MAX_CHANGES).map(changeOf),
+        createdCount: count('created'),
+        updatedCount: count('updated'),
+        deletedCount: count('deleted'),
+        unchangedCount,
+        stepCount,
+      };
+    },
+
+    async listSubscribers(request, context) {
+      const binding = pageBinding(ListSubscribersRequestSchema, request);
+      const page = {
+        pageSize: request.pageSize || DEFAULT_PAGE_SIZE,
+        cursor: cursorOf(readPageToken(request.pageToken, binding)),
+      };
+      const { subscribers, next, revision } = await config.subscribers(request.application, page, context);
+      return {
+        revision,
+        subscribers: subscribers.map(subscriberMessage),
+        nextPageToken: next === undefined ? '' : writePageToken({ ...next, key: next.after }, binding),
+      };
+    },
+
+    acknowledge({ application, subscriberId, acknowledgedRevision, failed, message }, context) {
+      const said = { isFailed: failed, revision: acknowledgedRevision, message };
+      return config.acknowledge(application, subscriberId, said, context);
+    },
+
+    rotateSecrets: ({ application }, context) =>
+      config.rotateSecrets(application === '' ? undefined : application, context),
+  };
+}
+
+function putOf(put: PutRequest | ItemToPut): Edit {
+  return {
+    kind: 'put',
+    key: put.key,
+    value: toBytes(put.value, put.valueBytes),
+    contentType: contentTypeOf(put.contentType),
+    isSecret: put.secret,
+    expectedRevision: put.expectedRevision,
+  };
+}
+
+function conditionsOf({
+  author,
+  comment,
+  fence,
+}: {
+  readonly author: string;
+  readonly comment: string;
+  readonly fence?: FenceMessage | undefined;
+}): EditConditions {
+  return { author, comment, fence: fenceOf(fence) };
+}
+
+/** What is written is told also where the caller waits no longer. */
+function deliveryOf({ percent, timeout }: Delivery, context: HandlerContext) {
+  const timeoutMs = timeout === undefined ? DEFAULT_DELIVERY_MS : millisecondsOf(timeout);
+  const leftMs = (context.timeoutMs() ?? Number.POSITIVE_INFINITY) - ANSWER_MS;
+  return {
+    percent: percent || DEFAULT_DELIVERY_PERCENT,
+    timeoutMs: Math.max(0, Math.min(timeoutMs, leftMs)),
+  };
+}
+
+/** Throws PAGE_TOKEN_INVALID. */
+function readPosition(pageToken: string, binding: Uint8Array): string {
+  if (pageToken === '') return '';
+  const text = unseal(pageToken, binding);
+  if (text === undefined) throw pageTokenInvalid();
+  return Buffer.from(text, 'base64url').toString('utf8');
+}
