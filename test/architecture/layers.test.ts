@@ -20,7 +20,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   http: ['http', 'gen', 'rpc', 'telemetry'],
   probes: ['probes', 'domain', 'gen', '@connectrpc/', 'node:'],
-  documents: ['documents', 'domain', 'yaml', 'smol-toml', 'dot-properties', 'dotenv', 'ajv', 'node:'],
+  documents: ['documents', 'domain', 'yaml', 'smol-toml', 'properties-file', 'ajv', 'node:vm'],
   secrets: ['secrets', 'domain', 'node:'],
   embedded: ['embedded', 'node:'],
   settings: ['settings', 'zod', 'node:'],

@@ -4,42 +4,20 @@
 import type { Clock } from '../clock.ts';
 import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
-import { compareKeys, singleKey } from '../key-range.ts';
+import { singleKey } from '../key-range.ts';
 import type { KeyValueStore, Operation, OperationOptions } from '../store.ts';
 import { delay } from '../watch/delay.ts';
 import { conditionalTxn, type Expectation } from '../writing/conditional-txn.ts';
 import { nested } from '../writing/nested-txn.ts';
-import {
-  type ConfigChange,
-  type ConfigItem,
-  type ItemName,
-  type ItemState,
-  isRecorded,
-  itemOf,
-} from './config-item.ts';
+import { type ConfigChange, type ItemName, type ItemState, isRecorded } from './config-item.ts';
 import type { ConfigKeys } from './config-keys.ts';
 import type { ConfigMemory } from './config-memory.ts';
-import type { ContentType, Documents } from './document.ts';
+import type { Documents } from './document.ts';
+import { type Edit, type PlannedEdit, planEdit } from './plan-edit.ts';
 import { type Recorder, stateOf } from './recorder.ts';
-import { type KeySchema, readSchemas, requireValid, schemasIn, schemasRead } from './schemas.ts';
+import { changeRevision, revisionMismatch } from './revision-mismatch.ts';
+import { type KeySchema, readSchemas, schemasIn, schemasRead } from './schemas.ts';
 import type { Vault } from './vault.ts';
-import { entryValue, recordValue, type VersionRecord } from './version-record.ts';
-
-/** What to do to one item. `expectedRevision` undefined: whatever it is. */
-export type Edit =
-  | {
-      readonly kind: 'put';
-      readonly key: string;
-      readonly value: Uint8Array;
-      /** Undefined: as it is; of a new item text. */
-      readonly contentType: ContentType | undefined;
-      /** Undefined: as it is; of a new item not. */
-      readonly isSecret: boolean | undefined;
-      readonly expectedRevision: bigint | undefined;
-      /** The version whose content this is. @default none */
-      readonly rollbackOf?: number;
-    }
-  | { readonly kind: 'delete'; readonly key: string; readonly expectedRevision: bigint | undefined };
 
 /** Who changes something, why, and under which conditions. */
 export interface EditConditions {
@@ -98,12 +76,6 @@ interface Before {
   readonly profile: readonly ItemState[] | undefined;
 }
 
-interface Planned {
-  readonly change: ConfigChange;
-  readonly state: ItemState;
-  readonly operations: readonly Operation[];
-}
-
 /**
  * Writes items, all at one revision, or none.
  *
@@ -119,7 +91,10 @@ export async function editItems(
   for (let attempt = 1; ; attempt++) {
     const before = await read(deps, request, options);
     requireUnchanged(request, before);
-    const planned = request.edits.flatMap((edit) => plan(deps, request, before, edit) ?? []);
+    const context = { ...request, schemas: before.schemas };
+    const planned = request.edits.flatMap(
+      (edit) => planEdit(deps, context, stateIn(before, request, edit), edit) ?? [],
+    );
     const changes = planned.map(({ change }) => change);
     if (request.isDryRun || planned.length === 0) return { revision: before.revision, changes };
     try {
@@ -204,85 +179,11 @@ function requireUnchanged({ expectedRevision }: EditRequest, { profile }: Before
   }
 }
 
-/** Returns what an edit comes to; undefined: it changes nothing. */
-function plan(
-  deps: EditDeps,
-  request: EditRequest,
-  { schemas, states }: Before,
-  edit: Edit,
-): Planned | undefined {
-  const { application, profile, author, comment } = request;
-  const name: ItemName = { application, profile, key: edit.key };
-  const state = states.get(edit.key) ?? { name, value: undefined, record: undefined };
-  const previous = itemOf(state);
-  if (edit.expectedRevision !== undefined && edit.expectedRevision !== (previous?.revision ?? 0n))
-    throw revisionMismatch(state, edit.expectedRevision);
-  if (edit.kind === 'delete' && previous === undefined) return undefined;
-
-  const isDeleted = edit.kind === 'delete';
-  const contentType = (isDeleted ? undefined : edit.contentType) ?? previous?.contentType ?? 'text';
-  const isSecret = (isDeleted ? undefined : edit.isSecret) ?? previous?.isSecret ?? false;
-  if (!isDeleted) {
-    requireValid(deps.documents, schemas, { name, contentType, value: edit.value });
-    const isSame = previous?.contentType === contentType && previous.isSecret === isSecret;
-    if (request.skipUnchanged && isSame && holds(deps, previous, edit.value)) return undefined;
-  }
-  const says: VersionRecord = {
-    version: (state.record?.says.version ?? 0) + 1,
-    contentType,
-    author,
-    comment,
-    updateWallMs: deps.clock.wallMs(),
-    isSecret,
-    isDeleted,
-    isExternal: false,
-    rollbackOf: (edit.kind === 'put' ? edit.rollbackOf : undefined) ?? 0,
-    valueRevision: 0n,
-    revision: 0n,
-  };
-  const value = isDeleted ? new Uint8Array() : deps.vault.store(name, edit.value, isSecret);
-  const { version, updateWallMs } = says;
-  const item = {
-    ...name,
-    value,
-    contentType,
-    version,
-    author,
-    comment,
-    updateWallMs,
-    isSecret,
-    revision: 0n,
-  };
-  const type = isDeleted ? 'deleted' : previous === undefined ? 'created' : 'updated';
-  return { state, change: { type, item, previous }, operations: operationsOf(deps.keys, name, says, value) };
-}
-
-/** Writes a version: the value, what is known of it, and both into the history. */
-function operationsOf(
-  keys: ConfigKeys,
-  name: ItemName,
-  says: VersionRecord,
-  value: Uint8Array,
-): readonly Operation[] {
-  const entry = keys.entry({
-    ...name,
-    version: says.version,
-    second: Math.floor(says.updateWallMs / 1_000),
-  });
-  return [
-    says.isDeleted
-      ? { kind: 'delete', range: singleKey(keys.value(name)) }
-      : { kind: 'put', key: keys.value(name), value },
-    { kind: 'put', key: keys.record(name), value: recordValue(says) },
-    { kind: 'put', key: entry, value: entryValue({ record: says, value }) },
-  ];
-}
-
 async function write(
   { store, keys }: EditDeps,
   { application, profile, fence }: EditRequest,
   { revision, schemasRevision, profile: whole }: Before,
-  planned: readonly Planned[],
+  planned: readonly PlannedEdit[],
   options: OperationOptions,
 ): Promise<{ readonly revision: bigint }> {
   const read = (range: Expectation['range']): Expectation => ({ range, expectedRevision: revision });
@@ -301,11 +202,9 @@ async function write(
   return conditionalTxn(store, nested(operations, conditions), { fence, expectations }, options);
 }
 
-/** Whether an item has a value already. A secret whose key is not known here has another. */
-function holds({ vault }: EditDeps, item: ConfigItem, value: Uint8Array): boolean {
-  const held = vault.open(item, item.value, item.isSecret);
-  const isPlain = item.isSecret && !vault.isEncrypted(item.value);
-  return held !== undefined && !isPlain && compareKeys(held, value) === 0;
+function stateIn({ states }: Before, { application, profile }: EditRequest, { key }: Edit): ItemState {
+  const name = { application, profile, key };
+  return states.get(key) ?? { name, value: undefined, record: undefined };
 }
 
 function at(change: ConfigChange, revision: bigint): ConfigChange {
@@ -335,39 +234,5 @@ function tooLarge(bytes: number): DomainError {
     'REQUEST_TOO_LARGE',
     `With their history the items take ${bytes} bytes, more than the ${MAX_REQUEST_BYTES} that etcd takes at once; write fewer of them`,
     { limit_bytes: String(MAX_REQUEST_BYTES) },
-  );
-}
-
-/** The revision of the last change of an item, its deletion included. */
-function changeRevision({ value, record }: ItemState): bigint {
-  if (record !== undefined && record.says.revision !== 0n) return record.says.revision;
-  return value?.modRevision ?? record?.modRevision ?? 0n;
-}
-
-/** Says who was first. */
-function revisionMismatch(state: ItemState, expectedRevision: bigint): DomainError {
-  const { application, profile, key } = state.name;
-  const says = state.record?.says;
-  const actual = state.value === undefined ? 0n : changeRevision(state);
-  const version = String(says?.version ?? 0);
-  const by = says === undefined || says.author === '' ? '' : ` by "${says.author}"`;
-  const what =
-    actual === 0n && says === undefined
-      ? 'does not exist'
-      : actual === 0n
-        ? `was deleted${by} (version ${version})`
-        : `was last changed at revision ${actual}${by} (version ${version})`;
-  return new DomainError(
-    'REVISION_MISMATCH',
-    `Item "${key}" of "${application}" ${what}, expected ${expectedRevision}; nothing was written. Read it again`,
-    {
-      application,
-      profile,
-      key,
-      author: says?.author ?? '',
-      version,
-      expected_revision: String(expectedRevision),
-      actual_revision: String(actual),
-    },
   );
 }

@@ -3,7 +3,7 @@
 import { DomainError } from '../errors.ts';
 import type { ConfigItem } from './config-item.ts';
 import type { ContentType, Documents, TransferEntry, TransferFormat } from './document.ts';
-import type { Edit } from './edit-items.ts';
+import type { Edit } from './plan-edit.ts';
 import { placed, problemMetadata } from './schemas.ts';
 import type { ShownItem } from './vault.ts';
 

@@ -13,7 +13,8 @@ import {
 import type { Fence as FenceMessage } from '../../../gen/concord/kv/v1/fence_pb.ts';
 import type { ConfigChange, ItemName } from '../../domain/config/config-item.ts';
 import type { ConfigService } from '../../domain/config/config-service.ts';
-import type { Edit, EditConditions } from '../../domain/config/edit-items.ts';
+import type { EditConditions } from '../../domain/config/edit-items.ts';
+import type { Edit } from '../../domain/config/plan-edit.ts';
 import { pageTokenInvalid } from '../../domain/reading/list.ts';
 import type { OperationOptions } from '../../domain/store.ts';
 import { freshnessOf } from '../fields/freshness.ts';
