@@ -105,7 +105,7 @@ export function startCoordination({
   const discovery = createDiscoveryService({ ...deps, prober, keys: discoveryKeys, random });
   const configKeys = createConfigKeys(configPrefix);
   const config = createConfigService(
-    { ...shared, watch, random, keys: configKeys, documents, cipher },
+    { ...shared, watch, random, newId: randomUUID, keys: configKeys, documents, cipher },
     history,
   );
   return {

@@ -69,6 +69,10 @@ export interface ConfigKeys {
   importOf(application: string, id: string): KeySpan;
   importPlan(application: string, id: string): Uint8Array;
   importStep(application: string, id: string, step: number): Uint8Array;
+  /** Whether a key of an import is that of its plan. */
+  isImportPlan(key: Uint8Array): boolean;
+  /** The id of the import that a key is one of. */
+  importId(key: Uint8Array): string;
 }
 
 const MAX_APPLICATION_BYTES = 256;
@@ -125,17 +129,21 @@ export function createConfigKeys(prefix: string): ConfigKeys {
       if (!text?.startsWith(items)) return undefined;
       const [application = '', kind, profile = '', ...key] = text.slice(items.length).split('/');
       if (kind !== 'value' && kind !== 'record') return undefined;
-      const name = nameOf(segmentName(application), segmentName(profile), key.join('/'));
-      return name && { kind, name };
+      const name = nameOf(nameIn(application), nameIn(profile), key.join('/'));
+      // What stands elsewhere is not where it is looked for.
+      return name === undefined || (kind === 'value' && name.profile === DEFAULT_PROFILE)
+        ? undefined
+        : { kind, name };
     },
 
     isDefault: (bytes) => contains(defaultsSpan, bytes),
     applicationOf(bytes) {
-      const text = textOf(bytes);
+      const text = textOf(bytes.subarray(0, bytes.lastIndexOf(SLASH) + 1)) ?? textUpTo(bytes);
       const prefixed = [defaults, items].find((each) => text?.startsWith(each));
       if (text === undefined || prefixed === undefined) return '';
-      const [segment = ''] = text.slice(prefixed.length).split('/');
-      return prefixed === items ? segmentName(segment) : segment;
+      const [segment = '', ...rest] = text.slice(prefixed.length).split('/');
+      if (rest.length === 0) return '';
+      return prefixed === items ? nameIn(segment) : segment;
     },
 
     history: span(history),
@@ -177,6 +185,8 @@ export function createConfigKeys(prefix: string): ConfigKeys {
     importPlan: (application, id) => encoder.encode(`${importOf(application, id)}plan`),
     importStep: (application, id, step) =>
       encoder.encode(importOf(application, id) + numberSegment(BigInt(step))),
+    isImportPlan: (bytes) => textOf(bytes)?.endsWith('/plan') ?? false,
+    importId: (bytes) => textOf(bytes)?.split('/').at(-2) ?? '',
   };
 }
 

@@ -35,6 +35,7 @@ import { Retention, type RetentionBounds } from './retention.ts';
 import { type Rotated, rotateSecrets } from './rotate-secrets.ts';
 import type { KeySchema } from './schemas.ts';
 import { type SchemaViolation, type SetSchemaRequest, setSchema } from './set-schema.ts';
+import { SteppedImports } from './stepped-imports.ts';
 import type { Acknowledgement, Subscriber, SubscriberDetails } from './subscriber-record.ts';
 import { acknowledge, listSubscribers, type OpenSubscriber, Subscribers } from './subscribers.ts';
 import { type Exported, exportItems } from './transfer.ts';
@@ -147,6 +148,8 @@ export interface ConfigServiceDeps {
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
+  /** Returns an id that nobody else has: letters, digits and `-`. */
+  readonly newId: () => string;
   readonly keys: ConfigKeys;
   readonly documents: Documents;
   readonly cipher: Cipher;
@@ -174,6 +177,8 @@ export function createConfigService(deps: ConfigServiceDeps, bounds: RetentionBo
     if (!request.isDryRun) retention.wrote(request.application, edited.changes.length);
     return edited;
   }
+
+  const steps = new SteppedImports({ ...deps, vault, edit });
 
   return {
     vault,
@@ -217,7 +222,7 @@ export function createConfigService(deps: ConfigServiceDeps, bounds: RetentionBo
       return { ...exportItems(documents, format, shown), revision };
     },
 
-    import: (request, options) => importText({ ...all, edit }, request, options),
+    import: (request, options) => importText({ ...all, edit, steps }, request, options),
     watch: createConfigWatch(all),
     subscribe: (application, id, details) => subscribers.open(application, id, details),
     subscribers: (application, page, options) => listSubscribers(deps, application, page, options),
@@ -226,6 +231,7 @@ export function createConfigService(deps: ConfigServiceDeps, bounds: RetentionBo
     rotateSecrets: (application, options) => rotateSecrets(all, application, options),
 
     async [Symbol.asyncDispose]() {
+      steps[Symbol.dispose]();
       retention[Symbol.dispose]();
       recorder[Symbol.dispose]();
       memory[Symbol.dispose]();

@@ -36,6 +36,14 @@ export interface EditRequest extends EditConditions {
   /** Whether an item that would be as it is gets no new version. */
   readonly skipUnchanged: boolean;
   readonly isDryRun: boolean;
+  /** Set for a step of an import: what it writes was checked before. */
+  readonly step?: StepKey;
+}
+
+/** A key that is deleted in the transaction that takes its step, so that a step is taken once. */
+export interface StepKey {
+  readonly key: Uint8Array;
+  readonly modRevision: bigint;
 }
 
 /** What was written, or would be. */
@@ -91,18 +99,20 @@ export async function editItems(
   for (let attempt = 1; ; attempt++) {
     const before = await read(deps, request, options);
     requireUnchanged(request, before);
-    const context = { ...request, schemas: before.schemas };
+    const context = { ...request, schemas: before.schemas, isChecked: request.step !== undefined };
     const planned = request.edits.flatMap(
       (edit) => planEdit(deps, context, stateIn(before, request, edit), edit) ?? [],
     );
     const changes = planned.map(({ change }) => change);
-    if (request.isDryRun || planned.length === 0) return { revision: before.revision, changes };
+    if (request.isDryRun || (planned.length === 0 && request.step === undefined))
+      return { revision: before.revision, changes };
     try {
       const { revision } = await write(deps, request, before, planned, options);
       return { revision, changes: changes.map((change) => at(change, revision)) };
     } catch (error) {
       const isRaced = error instanceof DomainError && error.reason === 'REVISION_MISMATCH';
       if (!isRaced || attempt === ATTEMPTS) throw error;
+      if (await isTaken(deps, request, options)) return { revision: before.revision, changes: [] };
       await delay(deps.clock, deps.random() * Math.min(attempt, MAX_DELAY_MS), options);
     }
   }
@@ -181,7 +191,7 @@ function requireUnchanged({ expectedRevision }: EditRequest, { profile }: Before
 
 async function write(
   { store, keys }: EditDeps,
-  { application, profile, fence }: EditRequest,
+  { application, profile, fence, step }: EditRequest,
   { revision, schemasRevision, profile: whole }: Before,
   planned: readonly PlannedEdit[],
   options: OperationOptions,
@@ -195,11 +205,28 @@ async function write(
         ])
       : [read(keys.values(application, profile)), read(keys.records(application, profile))];
   const schemas = { range: keys.schemasOf(application), expectedRevision: schemasRevision };
-  const expectations = [...items, schemas];
   const operations = planned.flatMap((each) => each.operations);
+  const expectations = [...items];
+  if (step === undefined) expectations.push(schemas);
+  else {
+    const range = singleKey(step.key);
+    expectations.push({ range, expectedRevision: step.modRevision });
+    operations.push({ kind: 'delete', range });
+  }
   requireFits(operations);
   const conditions = expectations.length + (fence === undefined ? 0 : 1);
   return conditionalTxn(store, nested(operations, conditions), { fence, expectations }, options);
+}
+
+/** Whether another gateway has taken the step of an import. */
+async function isTaken(
+  { store }: EditDeps,
+  { step }: EditRequest,
+  options: OperationOptions,
+): Promise<boolean> {
+  if (step === undefined) return false;
+  const { kvs } = await store.read({ kind: 'read', range: singleKey(step.key), view: 'keys' }, options);
+  return kvs[0]?.modRevision !== step.modRevision;
 }
 
 function stateIn({ states }: Before, { application, profile }: EditRequest, { key }: Edit): ItemState {

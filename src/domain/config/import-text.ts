@@ -1,10 +1,11 @@
 // Importing a profile from a text.
 
+import { DomainError } from '../errors.ts';
 import type { OperationOptions } from '../store.ts';
-import type { ConfigChange } from './config-item.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { Documents, TransferFormat } from './document.ts';
 import type { EditConditions, Edited, EditRequest } from './edit-items.ts';
+import type { SteppedImports } from './stepped-imports.ts';
 import { importEdits } from './transfer.ts';
 
 /** What to import. */
@@ -21,6 +22,7 @@ export interface ImportRequest extends EditConditions {
 /** What was imported, or would be. */
 export interface Imported extends Edited {
   readonly unchangedCount: number;
+  /** In how many transactions it was written. */
   readonly stepCount: number;
 }
 
@@ -28,12 +30,17 @@ export interface Imported extends Edited {
 export interface ImportDeps {
   readonly documents: Documents;
   readonly memory: ConfigMemory;
+  readonly steps: SteppedImports;
   readonly edit: (request: EditRequest, options: OperationOptions) => Promise<Edited>;
 }
 
-/** Writes what a text holds and is not there yet. Rejects with CONFIG_TEXT_INVALID, and as an edit does. */
+/**
+ * Writes what a text holds and is not there yet: at one revision, or, where that is more than one transaction takes, in steps.
+ *
+ * Rejects with CONFIG_TEXT_INVALID, and as an edit does.
+ */
 export async function importText(
-  { documents, memory, edit }: ImportDeps,
+  { documents, memory, steps, edit }: ImportDeps,
   { application, profile, format, text, isReplacing, isDryRun, ...conditions }: ImportRequest,
   options: OperationOptions,
 ): Promise<Imported> {
@@ -44,12 +51,24 @@ export async function importText(
   );
   const edits = importEdits(documents, format, text, items, isReplacing);
   const request = { application, profile, edits, ...conditions, skipUnchanged: true, isDryRun };
-  const { changes, revision } = await edit(request, options);
-  const changed: readonly ConfigChange[] = changes;
-  return {
-    changes,
-    revision,
-    unchangedCount: edits.length - changed.length,
-    stepCount: changed.length === 0 || isDryRun ? 0 : 1,
-  };
+  const written = await writeAll();
+  return { ...written, unchangedCount: edits.length - written.changes.length };
+
+  async function writeAll(): Promise<Edited & { readonly stepCount: number }> {
+    try {
+      const edited = await edit(request, options);
+      return { ...edited, stepCount: isDryRun || edited.changes.length === 0 ? 0 : 1 };
+    } catch (error) {
+      if (!isTooMuch(error)) throw error;
+      return steps.write(request, options);
+    }
+  }
+}
+
+/** Whether one transaction cannot take it. */
+function isTooMuch(error: unknown): boolean {
+  return (
+    error instanceof DomainError &&
+    (error.reason === 'REQUEST_TOO_LARGE' || error.reason === 'TOO_MANY_OPERATIONS')
+  );
 }

@@ -50,6 +50,8 @@ export interface PlanContext {
   /** Whether an item that would be as it is gets no new version. */
   readonly skipUnchanged: boolean;
   readonly schemas: readonly KeySchema[];
+  /** Whether values were checked before, and are not again. */
+  readonly isChecked: boolean;
 }
 
 /**
@@ -59,7 +61,7 @@ export interface PlanContext {
  */
 export function planEdit(
   deps: PlanDeps,
-  { author, comment, skipUnchanged, schemas }: PlanContext,
+  { author, comment, skipUnchanged, schemas, isChecked }: PlanContext,
   state: ItemState,
   edit: Edit,
 ): PlannedEdit | undefined {
@@ -73,7 +75,7 @@ export function planEdit(
   const contentType = (isDeleted ? undefined : edit.contentType) ?? previous?.contentType ?? 'text';
   const isSecret = (isDeleted ? undefined : edit.isSecret) ?? previous?.isSecret ?? false;
   if (!isDeleted) {
-    requireValid(deps.documents, schemas, { name, contentType, value: edit.value });
+    if (!isChecked) requireValid(deps.documents, schemas, { name, contentType, value: edit.value });
     const isSame = previous?.contentType === contentType && previous.isSecret === isSecret;
     if (skipUnchanged && isSame && holds(deps, previous, edit.value)) return undefined;
   }

@@ -25,7 +25,7 @@ export interface VersionRecord {
   readonly revision: bigint;
 }
 
-const CONTENT_TYPES: ReadonlySet<string> = new Set<ContentType>([
+const CONTENT_TYPES: readonly ContentType[] = [
   'text',
   'json',
   'yaml',
@@ -33,7 +33,7 @@ const CONTENT_TYPES: ReadonlySet<string> = new Set<ContentType>([
   'properties',
   'number',
   'boolean',
-]);
+];
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
 
@@ -62,10 +62,9 @@ export function readRecord(value: Uint8Array): VersionRecord | undefined {
   const fields = new Map<string, unknown>(Object.entries(storedFields(value)));
   const version = countIn(fields.get('version'));
   if (version === 0) return undefined;
-  const contentType = storedText(fields.get('contentType'));
   return {
     version,
-    contentType: isContentType(contentType) ? contentType : 'text',
+    contentType: contentTypeIn(fields.get('contentType')),
     author: storedText(fields.get('author')),
     comment: storedText(fields.get('comment')),
     updateWallMs: storedTime(fields.get('updateTime')),
@@ -102,8 +101,9 @@ export function readEntry(stored: Uint8Array): HistoryEntry | undefined {
   return record && { record, value: stored.subarray(end + 1) };
 }
 
-function isContentType(text: string): text is ContentType {
-  return CONTENT_TYPES.has(text);
+/** Returns a stored member as a content type; text where it is none. */
+export function contentTypeIn(member: unknown): ContentType {
+  return CONTENT_TYPES.find((contentType) => contentType === member) ?? 'text';
 }
 
 function countIn(field: unknown): number {
