@@ -144,7 +144,9 @@ async function complete(
   const children: Child[] = [];
   for (let i = 0; i < names.length; i += MAX_TXN_OPERATIONS) {
     const part = names.slice(i, i + MAX_TXN_OPERATIONS);
-    const reads = part.map(({ name, metBy }): ReadOperation => {
+    // Below the root, what begins with the delimiter has the name "": no key is called so.
+    const asked = part.filter(({ name }) => base.length + name.length > 0);
+    const reads = asked.map(({ name, metBy }): ReadOperation => {
       const path = concatKeys(base, name);
       const range = metBy === 'key' ? prefixRange(concatKeys(path, delimiter)) : singleKey(path);
       return { kind: 'read', range, view: 'keys', limit: 1, revision: query.revision };
@@ -153,8 +155,9 @@ async function complete(
       const success = reads.map((read) => ({ ...read, serializable }));
       return store.txn({ kind: 'txn', compares: [], success, failure: [] }, options);
     }, query);
-    for (const [j, { name, metBy }] of part.entries()) {
-      const result = answer.results[j];
+    for (const each of part) {
+      const { name, metBy } = each;
+      const result = answer.results[asked.indexOf(each)];
       const exists = result?.kind === 'read' && result.kvs.length > 0;
       if (metBy === 'key') children.push({ name, isKey: true, hasChildren: exists });
       else if (!exists) children.push({ name, isKey: false, hasChildren: true });

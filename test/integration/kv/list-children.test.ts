@@ -51,6 +51,12 @@ describe('listChildren', () => {
       { numRuns: 100 },
     );
   });
+
+  it('lists the root, where keys that begin with the delimiter lie under an empty name', async () => {
+    await putAll(['/services/a', '/']);
+    const [first] = await childrenOf('', 1);
+    expect(first).toBe(' below');
+  });
 });
 
 /** All names, page by page, each with what is told of it. */
