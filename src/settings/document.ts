@@ -19,7 +19,7 @@ export function helpText(): string {
   return [
     'concord: a gRPC, gRPC-Web, Connect and HTTP/JSON service in front of etcd',
     '',
-    'Usage: npm start -- [flags]',
+    'Usage: concord serve [flags], or npm start -- [flags]',
     '',
     'Each setting is a flag or an environment variable; the flag wins.',
     '',
