@@ -1,7 +1,8 @@
-import { describeFailure, EXIT } from './failure.ts';
+import { EXIT } from './failure.ts';
 import { takeInterrupts } from './interrupts.ts';
 import { type Resumable, resume } from './resume.ts';
 import type { Use } from './runtime.ts';
+import { tellBreaks } from './tell-breaks.ts';
 
 /**
  * Prints what a watch sends, message by message, until a signal comes, and returns the exit code for that, 0. It goes on where it was when the
@@ -10,17 +11,13 @@ import type { Use } from './runtime.ts';
 export async function follow<Message>(
   { open, tokenOf }: Pick<Resumable<Message>, 'open' | 'tokenOf'>,
   print: (message: Message) => Promise<void>,
-  { output, gateway }: Use,
+  { output }: Use,
 ): Promise<number> {
   using interrupts = takeInterrupts();
   const messages: Resumable<Message> = {
     open,
     tokenOf,
-    onBreak(error) {
-      const { reason, code } = describeFailure(error, gateway.address);
-      output.note(`the connection broke (${reason ?? code.toUpperCase()}); connecting again`);
-    },
-    onResumed: () => output.note('connected again'),
+    ...tellBreaks(output),
   };
   try {
     for await (const message of resume(messages, { signal: interrupts.signal })) await print(message);

@@ -7,6 +7,7 @@ import { type Interrupts, signalExitCode, takeInterrupts } from './interrupts.ts
 import { type Resumable, resume } from './resume.ts';
 import { startChild } from './run-child.ts';
 import type { Use } from './runtime.ts';
+import { tellBreaks } from './tell-breaks.ts';
 
 /** What a message says of what is held. */
 export interface Standing {
@@ -160,9 +161,7 @@ function follow<Message>(
     const messages = {
       open: claim.open,
       tokenOf: claim.tokenOf,
-      onBreak: (error: unknown) =>
-        output.note(`the connection broke (${whyOf(error, gateway.address)}); connecting again`),
-      onResumed: () => output.note('connected again'),
+      ...tellBreaks(output),
     };
     for (;;) {
       try {

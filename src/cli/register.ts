@@ -26,6 +26,7 @@ import { takeInterrupts } from './interrupts.ts';
 import { doesPass, resume } from './resume.ts';
 import { startChild } from './run-child.ts';
 import { type Runtime, runCommand, type Use } from './runtime.ts';
+import { tellBreaks } from './tell-breaks.ts';
 
 const STATUSES = enumWords(StatusSchema);
 const REGISTER_AGAIN_MS = 1_000;
@@ -133,11 +134,7 @@ function attach(
         { signal },
       ),
     tokenOf: ({ resumeToken }: AttachResponse) => resumeToken,
-    onBreak: (error: unknown) => {
-      const { reason, code } = describeFailure(error, gateway.address);
-      output.note(`the connection broke (${reason ?? code.toUpperCase()}); connecting again`);
-    },
-    onResumed: () => output.note('connected again'),
+    ...tellBreaks(output),
   };
   const isTakenByAnother = async (): Promise<boolean> => {
     if (last === undefined) return false;

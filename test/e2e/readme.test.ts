@@ -52,7 +52,7 @@ describe('the shell of the README', () => {
   });
 });
 
-describe.each(['docs/coordination.md', 'docs/discovery.md'])('the shell of %s', (file) => {
+describe.each(['docs/coordination.md', 'docs/discovery.md', 'docs/cli.md'])('the shell of %s', (file) => {
   const shell = readFencedBlocks(readFileSync(file, 'utf8')).filter(({ language }) => language === 'sh');
   for (const block of shell) runs(block);
 });
@@ -130,7 +130,7 @@ function runShell(text: string): Promise<ProgramOutcome> {
   const grpcurl = tools.get('grpcurl');
   const folder = grpcurl?.kind === 'found' && grpcurl.path.includes('/') ? `${dirname(grpcurl.path)}:` : '';
   return runProgram('sh', ['-euc', onTestAddress(text)], {
-    env: { PATH: `${folder}${process.env['PATH'] ?? ''}` },
+    env: { PATH: `${folder}${process.env['PATH'] ?? ''}`, CONCORD_SERVER: concord.url },
     timeoutMs: 25_000,
   });
 }

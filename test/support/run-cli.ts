@@ -17,7 +17,7 @@ export interface CliOptions {
   readonly program?: readonly string[];
 }
 
-/** A command that runs; disposing kills it. */
+/** A command that runs; disposing ends it. */
 export interface CliProcess extends AsyncDisposable {
   readonly pid: number;
   /** What it has written so far. */
@@ -37,6 +37,7 @@ export interface CliOutcome {
   readonly stdoutBytes: Buffer;
 }
 
+const STOP_TIMEOUT_MS = 20_000;
 const MAIN = `${REPOSITORY}/src/cli/main.ts`;
 
 /** Starts a command. */
@@ -77,8 +78,15 @@ export function startCli(
     exited,
     signal: (name) => void child.kill(name),
     async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
+      child.kill('SIGTERM');
+      // What it runs in turn holds its output open, and ends with it only where it may end it.
+      const timer = setTimeout(() => {
+        child.kill('SIGKILL');
+        child.stdout.destroy();
+        child.stderr.destroy();
+      }, STOP_TIMEOUT_MS);
       await exited;
+      clearTimeout(timer);
     },
   };
 }

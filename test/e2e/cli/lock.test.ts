@@ -144,7 +144,8 @@ describe('concord lock', { timeout: TIMEOUT_MS }, () => {
     await using cli = startCli(['lock', 'l/restart', ...PATIENT, '--', 'sh', '-c', script], {
       server: concord.url,
     });
-    const token = await eventually(() => BigInt(/^(\d+)\n$/.exec(cli.stdout)?.[1] ?? ''), WAIT_MS);
+    await eventually(() => expect(cli.stdout).toMatch(/^\d+\n$/), WAIT_MS);
+    const token = BigInt(cli.stdout.trim());
     await concord.kill();
     await eventually(() => expect(cli.stderr).toContain('connecting again'), WAIT_MS);
     await concord.start();
