@@ -9,7 +9,7 @@ import {
 import { enumWords, given, readInput } from './arguments.ts';
 import { type ChangeOptions, changeFields, printChange, withChange, withProfile } from './config-fields.ts';
 import { usageError } from './failure.ts';
-import { startProgress } from './progress.ts';
+import { showProgress } from './progress.ts';
 import { type Runtime, runCommand, type Use } from './runtime.ts';
 import { userName } from './user-name.ts';
 
@@ -93,14 +93,17 @@ async function importProfile(
   const { replace, dryRun } = options;
   const format = formatOf(file, options.format);
   const text = Buffer.from(readInput(file)).toString();
-  using _ = startProgress(`importing into ${application}`, output.progress);
-  const answer = await gateway.config.import(
-    { application, format, text, ...changeFields(options, userName()), ...given({ replace, dryRun }) },
-    call(IMPORT_TIMEOUT_MS),
+  const request = { application, format, text, ...changeFields(options, userName()) };
+  const answer = await showProgress(
+    `importing into ${application}`,
+    gateway.config.import({ ...request, ...given({ replace, dryRun }) }, call(IMPORT_TIMEOUT_MS)),
+    output.progress,
   );
   if (output.isJson) return void (await output.message(ImportResponseSchema, answer));
   for (const change of answer.changes) await printChange(change, output);
   const { createdCount, updatedCount, deletedCount, unchangedCount, revision } = answer;
+  const more = createdCount + updatedCount + deletedCount - answer.changes.length;
+  if (more > 0) await output.line(`… and ${more} more`);
   const counts = `created ${createdCount}, updated ${updatedCount}, deleted ${deletedCount}, unchanged ${unchangedCount}`;
   await output.line(dryRun ? `${counts}; nothing is written` : `${counts}, at revision ${revision}`);
   return undefined;

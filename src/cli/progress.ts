@@ -7,26 +7,29 @@ const BLOCK = 6;
 const FIRST_FRAME_MS = 500;
 
 /**
- * Shows that something is under way, for how long already, and takes it away when disposed. How much is left is not known: the bar moves to
- * and fro. Nothing where `stream` is undefined.
+ * Waits for what is under way, and shows meanwhile that it is, and for how long already. How much is left is not known: the bar moves to and
+ * fro. Shows nothing where `stream` is undefined.
  */
-export function startProgress(title: string, stream: Stream | undefined): Disposable {
-  if (stream === undefined) return { [Symbol.dispose]() {} };
+export async function showProgress<T>(
+  title: string,
+  work: Promise<T>,
+  stream: Stream | undefined,
+): Promise<T> {
+  if (stream === undefined) return work;
   const startMs = performance.now();
   let isShown = false;
-  const draw = (): void => {
+  const timer = setInterval(() => {
     const elapsedMs = performance.now() - startMs;
     if (elapsedMs < FIRST_FRAME_MS) return;
     isShown = true;
     stream.write(`\r${progressLine(title, elapsedMs, stream.columns ?? 80)}`);
-  };
-  const timer = setInterval(draw, FRAME_MS);
-  return {
-    [Symbol.dispose]() {
-      clearInterval(timer);
-      if (isShown) stream.write('\r\u001b[K');
-    },
-  };
+  }, FRAME_MS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(timer);
+    if (isShown) stream.write('\r\u001b[K');
+  }
 }
 
 /** One frame, no wider than the terminal. */

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
@@ -18,6 +19,8 @@ const shells = {
   fish: await findOnPath('fish'),
   script: await findOnPath('script'),
 };
+
+const olderNode = await findOlderNode();
 
 let concord: RunningConcord;
 
@@ -143,6 +146,19 @@ describe('the command line', { timeout: TIMEOUT_MS }, () => {
   });
 });
 
+describe('the status of a gateway without etcd', { timeout: TIMEOUT_MS }, () => {
+  it('is that nothing serves: 5', async () => {
+    await using alone = await runConcord({ env: { ETCD_ENDPOINTS: 'http://127.0.0.1:1' } });
+    const status = await run(['status'], { server: alone.url });
+    expect(status).toMatchObject({ code: 5, stdout: expect.stringContaining('not serving') });
+    expect(status.stdout).toMatch(/\nconcord\.kv\.v1\.KvService +NOT_SERVING\n/);
+    expect(await run(['get', 'a'], { server: alone.url })).toMatchObject({
+      code: 5,
+      stderr: expect.stringContaining('(STORE_UNAVAILABLE)'),
+    });
+  });
+});
+
 describe('concord serve and dev', { timeout: TIMEOUT_MS }, () => {
   it('are a gateway, until SIGTERM', async () => {
     const { binary } = await findTestEtcd();
@@ -196,6 +212,24 @@ describe('bin/concord.js and npm run concord', { timeout: TIMEOUT_MS }, () => {
       server: concord.url,
       program: [PINNED_NODE, `${REPOSITORY}/bin/concord.js`],
     });
+    await eventually(() => expect(watch.stdout).not.toBe(''), WAIT_MS);
+    watch.signal('SIGINT');
+    expect(await watch.exited).toEqual({ code: 0, signal: null });
+  });
+});
+
+describe('bin/concord.js on an older Node.js', { timeout: TIMEOUT_MS }, () => {
+  if (olderNode === undefined) {
+    it('is not run: there is none on this machine', () => {});
+    return;
+  }
+  const bin = { program: [olderNode, `${REPOSITORY}/bin/concord.js`] };
+
+  it('runs the pinned one, and passes everything on', async () => {
+    await run(['put', 's/older', '-'], { ...bin, input: 'by bin' });
+    expect(await run(['get', 's/older'], bin)).toMatchObject({ code: 0, stdout: 'by bin\n' });
+    expect(await run(['get', 's/none'], bin)).toMatchObject({ code: 3 });
+    await using watch = startCli(['watch', 's/older', '--snapshot'], { server: concord.url, ...bin });
     await eventually(() => expect(watch.stdout).not.toBe(''), WAIT_MS);
     watch.signal('SIGINT');
     expect(await watch.exited).toEqual({ code: 0, signal: null });
@@ -261,6 +295,18 @@ describe('completion', { timeout: TIMEOUT_MS }, () => {
     expect(await run(['completion', 'tcsh'])).toMatchObject({ code: 2 });
   });
 });
+
+/** A Node.js of this machine that cannot run the sources. */
+async function findOlderNode(): Promise<string | undefined> {
+  const folders = (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.includes('node_modules'));
+  for (const folder of folders) {
+    const path = `${folder}/node`;
+    if (!existsSync(path)) continue;
+    const { stdout } = await runCli(['--version'], { program: [path] });
+    if (/^v(1\d|2[0-3])\./.test(stdout)) return path;
+  }
+  return undefined;
+}
 
 async function offered(words: readonly string[]): Promise<readonly string[]> {
   const { stdout } = await run(['__complete', '--', ...words]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createOutput, type Stream, shown } from '../../../src/cli/output.ts';
-import { progressLine, startProgress } from '../../../src/cli/progress.ts';
+import { progressLine, showProgress } from '../../../src/cli/progress.ts';
 
 const ESCAPE = '\u001b';
 
@@ -37,8 +37,17 @@ describe('the progress bar', () => {
     expect(progressLine('importing', 0, 20)).toHaveLength(19);
   });
 
-  it('is nothing where standard error is no terminal', () => {
-    using _ = startProgress('importing', undefined);
+  it('is gone before anything else is printed, and is not there for what is soon done', async () => {
+    const stderr = fakeStream({ isTTY: true });
+    expect(await showProgress('importing', Promise.resolve(1), stderr)).toBe(1);
+    expect(stderr.written()).toBe('');
+    const work = new Promise((resolve) => setTimeout(() => resolve(2), 1_000));
+    expect(await showProgress('importing', work, stderr)).toBe(2);
+    expect(stderr.written()).toMatch(new RegExp(`^\\rimporting \\[[\\s\\S]*\\r${ESCAPE}\\[K$`));
+  });
+
+  it('is nothing where standard error is no terminal', async () => {
+    expect(await showProgress('importing', Promise.resolve(1), undefined)).toBe(1);
   });
 });
 
