@@ -21,7 +21,7 @@ export const ITEM_COLUMNS: readonly Column<ConfigItem>[] = [
   { title: 'TYPE', text: ({ contentType }) => enumWord(ContentTypeSchema, contentType) },
   { title: 'VERSION', text: ({ version }) => String(version), isNumber: true },
   { title: 'AUTHOR', text: ({ author }) => author },
-  { title: 'CHANGED', text: ({ updateTime }) => shownTime(updateTime) },
+  { title: 'CHANGED', text: ({ updateTime }) => shownTime(updateTime), isWhole: true },
 ];
 
 /** The options of commands that change something. */
@@ -54,7 +54,7 @@ export function withType(command: Command): Command {
   return command.addOption(
     new Option(
       '--type <word>',
-      'what the value is written as; default: as it was, of a new item text',
+      'what the value is written as; default: as before, text for a new item',
     ).choices([...CONTENT_TYPES.keys()]),
   );
 }

@@ -23,7 +23,7 @@ import { userName } from './user-name.ts';
 
 const COLUMNS: readonly Column<ConfigVersion>[] = [
   { title: 'VERSION', text: ({ version }) => String(version), isNumber: true },
-  { title: 'CHANGED', text: ({ updateTime }) => shownTime(updateTime) },
+  { title: 'CHANGED', text: ({ updateTime }) => shownTime(updateTime), isWhole: true },
   { title: 'AUTHOR', text: ({ author, external }) => author || (external ? '(another etcd client)' : '') },
   { title: 'VALUE', text: (version) => (version.deleted ? '(deleted)' : itemText(version)) },
   { title: 'TYPE', text: ({ contentType }) => enumWord(ContentTypeSchema, contentType) },

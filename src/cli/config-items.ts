@@ -83,8 +83,8 @@ export function addConfigItemCommands(config: Command, runtime: Runtime): void {
     .argument('<key>', 'the item')
     .argument('[value]', 'the value; "-" reads it from standard input', '-')
     .option('--file <path>', 'read the value from this file')
-    .option('--secret', 'encrypt it at rest; default: as it was, of a new item not')
-    .option('--no-secret', 'do not')
+    .option('--secret', 'encrypt it at rest; default: as before, not for a new item')
+    .option('--no-secret', 'do not encrypt it')
     .action((application: string, key: string, value: string, options: SetOptions, command: Command) =>
       runCommand(runtime, command, (use) => setItem(application, key, value, options, use)),
     );

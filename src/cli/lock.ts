@@ -32,7 +32,7 @@ const COLUMNS: readonly Column<Lock>[] = [
   { title: 'MODE', text: ({ holders }) => enumWord(ModeSchema, holders[0]?.mode ?? 0) },
   { title: 'TOKEN', text: ({ holders }) => holders.map(({ fencingToken }) => fencingToken).join(',') },
   { title: 'HELD BY', text: ({ holders }) => holders.map(({ owner }) => owner || '?').join(', ') },
-  { title: 'SINCE', text: ({ holders }) => shownTime(holders[0]?.acquireTime) },
+  { title: 'SINCE', text: ({ holders }) => shownTime(holders[0]?.acquireTime), isWhole: true },
   { title: 'WAITING', text: ({ waiterCount }) => String(waiterCount), isNumber: true },
 ];
 

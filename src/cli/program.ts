@@ -22,7 +22,7 @@ export function createProgram(runtime: Runtime): Command {
     .version(packageJson.version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this text')
     .helpCommand('help [command]', 'print the help of a command')
-    .configureHelp({ showGlobalOptions: true, helpWidth: helpWidth(runtime) })
+    .configureHelp({ showGlobalOptions: true, helpWidth: helpWidth(runtime), minWidthToWrap: 20 })
     .configureOutput({
       writeOut: (text) => void runtime.stdout.write(text),
       writeErr: (text) => void runtime.stderr.write(text),

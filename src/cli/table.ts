@@ -4,6 +4,8 @@ export interface Column<Row> {
   readonly text: (row: Row) => string;
   /** Numbers stand at the right. @default false */
   readonly isNumber?: boolean;
+  /** Is cut only when nothing else is left to cut: half of a time says nothing. @default whether it is a number */
+  readonly isWhole?: boolean;
   /** Colours a cell that is laid out already. @default none */
   readonly paint?: (text: string) => string;
 }
@@ -34,7 +36,8 @@ export function layOutTable<Row>(
   const natural = columns.map(({ title }, at) =>
     Math.max(displayWidth(title), ...cells.map((row) => displayWidth(row[at] ?? ''))),
   );
-  const widths = width === undefined ? natural : narrow(natural, width);
+  const isWhole = columns.map((column) => column.isWhole ?? column.isNumber === true);
+  const widths = width === undefined ? natural : narrow(natural, isWhole, width);
   const laidOut = (texts: readonly string[]) =>
     texts.map((text, at) => pad(cut(text, widths[at] ?? 0), widths[at] ?? 0, columns[at]?.isNumber === true));
   const titles = laidOut(columns.map(({ title }) => title));
@@ -65,15 +68,18 @@ function escaped(character: string): string {
   return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
-/** Takes from the widest columns until the whole fits, or none can give more. */
-function narrow(natural: readonly number[], width: number): readonly number[] {
+/** Takes from the widest columns until the whole fits, or none can give more; from those that are to be whole last. */
+function narrow(natural: readonly number[], isWhole: readonly boolean[], width: number): readonly number[] {
   const widths = [...natural];
   let excess = widths.reduce((sum, each) => sum + each, GAP.length * (widths.length - 1)) - width;
-  while (excess > 0) {
-    const widest = Math.max(...widths);
-    if (widest <= NARROWEST) break;
-    widths[widths.lastIndexOf(widest)] = widest - 1;
-    excess -= 1;
+  for (const turn of [false, true]) {
+    while (excess > 0) {
+      const widest = Math.max(...widths.filter((_, at) => turn || !isWhole[at]), 0);
+      if (widest <= NARROWEST) break;
+      const at = widths.findLastIndex((each, index) => each === widest && (turn || !isWhole[index]));
+      widths[at] = widest - 1;
+      excess -= 1;
+    }
   }
   return widths;
 }

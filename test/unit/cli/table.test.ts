@@ -36,6 +36,16 @@ describe('a table', () => {
     expect(lines.at(-1)).toBe(`${'x'.repeat(22)}…     12`);
   });
 
+  it('cuts what is to stay whole last', () => {
+    const columns: readonly Column<string>[] = [
+      { title: 'WHEN', text: () => '2026-11-24T13:06:19Z', isWhole: true },
+      { title: 'WHAT', text: (text) => text },
+    ];
+    const cut = (width: number) => layOutTable(columns, ['a comment'], { ...plain, width }).at(-1);
+    expect(cut(28)).toBe('2026-11-24T13:06:19Z  a com…');
+    expect(cut(24)).toBe('2026-11-24T13:0…  a com…');
+  });
+
   it('is never wider than the terminal, down to 20 columns', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 60 });
     fc.assert(
