@@ -20,7 +20,7 @@ const VALUE_BYTES = 4_000;
 const KEYS = 50;
 const prefixOf = () => `test/${randomUUID()}/`;
 
-describe('a subscriber that does not read', () => {
+describe('a subscriber that does not read', { timeout: 240_000 }, () => {
   let etcd: TestEtcd;
   let direct: Etcd;
   let gateway: TestGateway;
