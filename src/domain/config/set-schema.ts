@@ -4,6 +4,7 @@ import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import type { KeyValueStore, OperationOptions } from '../store.ts';
+import { compareTexts } from '../text-order.ts';
 import { conditionalTxn } from '../writing/conditional-txn.ts';
 import type { ItemName } from './config-item.ts';
 import type { ConfigKeys, SchemaTarget } from './config-keys.ts';
@@ -81,7 +82,7 @@ async function violationsNow(
       memory
         .profiles(application)
         .flatMap((profile) => [...memory.items(application, profile).values()])
-        .sort((a, b) => (a.key < b.key ? -1 : 1)),
+        .sort((a, b) => compareTexts(a.key, b.key)),
     options,
   );
   const violations: SchemaViolation[] = [];

@@ -162,7 +162,7 @@ export type ListRequest = Message<"concord.config.v1.ListRequest"> & {
 
   /**
    * How fresh the answer must be. With CONSISTENCY_SERIALIZABLE it comes from the gateway's memory, where that has reached
-   * `min_revision`. Default: CONSISTENCY_LINEARIZABLE.
+   * `min_revision` and one page has all of it. Default: CONSISTENCY_LINEARIZABLE.
    *
    * @generated from field: concord.kv.v1.Consistency consistency = 7;
    */
@@ -623,8 +623,9 @@ export type PublishRequest = Message<"concord.config.v1.PublishRequest"> & {
   dryRun: boolean;
 
   /**
-   * A revision at which the application and profile were read, by List for example: where any item of them: was changed since, it is ABORTED `REVISION_MISMATCH`, which names
-   * the author and the version of that change; 0: there must be none. Default: whatever it is.
+   * A revision at which the items of the profile were read, such as that of List: where any of them was changed since, or
+   * deleted, or is new, it is ABORTED `REVISION_MISMATCH`, which names the author and the version of that change; 0: there must
+   * be none. Default: whatever they are.
    *
    * @generated from field: optional int64 expected_revision = 8;
    */
@@ -723,7 +724,8 @@ export type Delivery = Message<"concord.config.v1.Delivery"> & {
   percent: number;
 
   /**
-   * How long to wait at most. More than 0, at most 5 minutes, and less than the deadline of the call. Default: 5 s.
+   * How long to wait at most. More than 0, at most 5 minutes; it ends a moment before the deadline of the call in any case.
+   * Default: 5 s.
    *
    * @generated from field: google.protobuf.Duration timeout = 2;
    */
@@ -751,7 +753,8 @@ export type PublishResponse = Message<"concord.config.v1.PublishResponse"> & {
   revision: bigint;
 
   /**
-   * What changed, in the order of the request, secrets redacted.
+   * What changed, in the order of the request, secrets redacted. Where what was there before takes more than 2 MiB, the first
+   * of them alone have it.
    *
    * @generated from field: repeated concord.config.v1.ConfigChange changes = 2;
    */
@@ -1156,7 +1159,8 @@ export type DiffResponse = Message<"concord.config.v1.DiffResponse"> & {
   revision: bigint;
 
   /**
-   * What would have to change for the one to be as the other, in the order of the keys. At most 1000; secrets redacted.
+   * What would have to change for the one to be as the other, in the order of the keys. At most 1000, and of values 2 MiB;
+   * secrets redacted.
    *
    * @generated from field: repeated concord.config.v1.ConfigChange changes = 2;
    */
@@ -1558,8 +1562,7 @@ export type GetSchemaRequest = Message<"concord.config.v1.GetSchemaRequest"> & {
   minRevision: bigint;
 
   /**
-   * How fresh the answer must be. With CONSISTENCY_SERIALIZABLE it comes from the gateway's memory, where that has reached
-   * `min_revision`. Default: CONSISTENCY_LINEARIZABLE.
+   * How fresh the answer must be. Default: CONSISTENCY_LINEARIZABLE.
    *
    * @generated from field: concord.kv.v1.Consistency consistency = 4;
    */
@@ -1681,7 +1684,7 @@ export type ExportRequest = Message<"concord.config.v1.ExportRequest"> & {
 
   /**
    * Whether secrets are shown. Only a caller may ask for it whose bearer token is one of the gateway's
-   * CONCORD_SECRET_TOKENS: else PERMISSION_DENIED `SECRET_ACCESS_DENIED`. Default: they are redacted.
+   * CONCORD_SECRET_TOKENS: else PERMISSION_DENIED `SECRET_ACCESS_DENIED`. Default: they are left out.
    *
    * @generated from field: bool reveal_secrets = 4;
    */
@@ -1765,7 +1768,7 @@ export type ImportRequest = Message<"concord.config.v1.ImportRequest"> & {
   text: string;
 
   /**
-   * Whether items that the text does not hold are deleted. Default: they stay.
+   * Whether items that the text does not hold are deleted, secrets excepted. Default: they stay.
    *
    * @generated from field: bool replace = 5;
    */
@@ -1793,8 +1796,9 @@ export type ImportRequest = Message<"concord.config.v1.ImportRequest"> & {
   comment: string;
 
   /**
-   * A revision at which the application and profile were read, by List for example: where any item of them: was changed since, it is ABORTED `REVISION_MISMATCH`, which names
-   * the author and the version of that change; 0: there must be none. Default: whatever it is.
+   * A revision at which the items of the profile were read, such as that of List: where any of them was changed since, or
+   * deleted, or is new, it is ABORTED `REVISION_MISMATCH`, which names the author and the version of that change; 0: there must
+   * be none. Default: whatever they are.
    *
    * @generated from field: optional int64 expected_revision = 9;
    */
@@ -1829,7 +1833,7 @@ export type ImportResponse = Message<"concord.config.v1.ImportResponse"> & {
   revision: bigint;
 
   /**
-   * What changed, in the order of the keys, secrets redacted. At most 1000.
+   * What changed, in the order of the keys, secrets redacted. At most 1000, and of values 2 MiB.
    *
    * @generated from field: repeated concord.config.v1.ConfigChange changes = 2;
    */
@@ -2567,8 +2571,9 @@ export const ConfigService: GenService<{
     output: typeof DiffResponseSchema;
   },
   /**
-   * Writes the content of an old version as a new version, also of an item that was deleted. A version that is a deletion cannot
-   * be brought back: INVALID_ARGUMENT `FIELD_INVALID`.
+   * Writes the content of an old version as a new version, also of an item that was deleted: its value, its content type, and
+   * whether it is secret. One that breaks a schema is INVALID_ARGUMENT `CONFIG_VALUE_INVALID`. A version that is a deletion cannot
+   * be brought back: INVALID_ARGUMENT `FIELD_INVALID`; one that is not kept is NOT_FOUND `CONFIG_VERSION_NOT_FOUND`.
    *
    * @generated from rpc concord.config.v1.ConfigService.Rollback
    */
@@ -2619,7 +2624,8 @@ export const ConfigService: GenService<{
     output: typeof ExportResponseSchema;
   },
   /**
-   * Writes the items that a text holds. What would change nothing is left out.
+   * Writes the items that a text holds. What would change nothing is left out. A text does not say what is secret: items that
+   * are secret stay so, and new ones are not.
    *
    * What fits into one transaction of etcd is written at one revision, all or nothing. More is written in steps: what is to be
    * written is stored first, so that any gateway goes on where one dies, and nothing stays half done.
@@ -2633,7 +2639,8 @@ export const ConfigService: GenService<{
   },
   /**
    * Streams the configuration of an application: first all of it, then what changes, none lost, none twice, in the order of
-   * revisions. A subscriber that comes back with its `resume_token`, to this replica or another, goes on where it was.
+   * revisions. A subscriber that comes back with its `resume_token`, to this replica or another, goes on where it was. One that
+   * does not keep up ends as RESOURCE_EXHAUSTED `WATCH_TOO_SLOW` with a `resume_token`.
    *
    * @generated from rpc concord.config.v1.ConfigService.Watch
    */
