@@ -19,18 +19,19 @@ export function setField(
   target: JsonFields,
   path: string,
   texts: readonly string[],
+  whole = path,
 ): void {
   const [name = '', ...rest] = path.split('.');
   const field = message.fields.find((each) => each.name === name || each.jsonName === name);
-  if (field === undefined) throw noSuchField(path);
+  if (field === undefined) throw noSuchField(whole);
   const under = rest.join('.');
   if (field.fieldKind === 'map' && under !== '') {
     const map = objectIn(target, field.jsonName);
     map[under] = texts.at(-1);
   } else if (field.fieldKind === 'message' && under !== '') {
-    setField(field.message, objectIn(target, field.jsonName), under, texts);
-  } else if (under === '') target[field.jsonName] = textsValue(field, texts, path);
-  else throw noSuchField(path);
+    setField(field.message, objectIn(target, field.jsonName), under, texts, whole);
+  } else if (under === '') target[field.jsonName] = textsValue(field, texts, whole);
+  else throw noSuchField(whole);
 }
 
 /** The last of several values of a field that takes one counts. */
