@@ -23,10 +23,12 @@ import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
 import { findEtcd } from './embedded/find-etcd.ts';
 import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
 import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
+import { createClassicRoutes } from './http/classic/classic-routes.ts';
 import { createOperatorRoutes } from './http/operator-routes.ts';
 import { createPrometheusDiscovery, type Target } from './http/prometheus-discovery.ts';
 import { createSpringConfig, type SpringConfigSource } from './http/spring-config.ts';
 import { SPRING_PREFIX } from './http/spring-path.ts';
+import { createTranscoder } from './http/transcoding/create-transcoder.ts';
 import { createProber } from './probes/create-prober.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
 import { createChecks } from './rpc/checks/checks.ts';
@@ -133,6 +135,7 @@ export async function createApp(
     reveal,
   });
   const validate = createValidate();
+  const [classic, transcode] = [createClassicRoutes(), createTranscoder(services)];
   const watchHandler = createWatchHandler(watch, etcd.watches);
 
   function routes(router: ConnectRouter): void {
@@ -172,6 +175,7 @@ export async function createApp(
         ['/sd/prometheus', createPrometheusDiscovery((names) => targetsOf(discovery, names))],
         [SPRING_PREFIX, createSpringConfig({ source: springSource(config), mayReadSecrets, flatten })],
       ]),
+      findHttpCall: (method, path) => classic(method, path) ?? transcode(method, path),
       corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),
       defaultTimeoutMs: settings.requestTimeoutMs,
       pingIntervalMs: settings.pingIntervalMs,
