@@ -134,12 +134,13 @@ export class ApplicationMemory {
   settle(revision: bigint, isFirst: boolean): void {
     for (const entry of this.#touched) {
       entry.trail = [...changesAfter(entry.state.record, entry.trail)];
-      if (isRecorded(entry.state) && entry.trail.length === 0) {
-        this.#show(entry);
-      } else if (isFirst) this.#reveal(entry);
+      if (isRecorded(entry.state) && entry.trail.length === 0) this.#show(entry);
+      else if (isFirst) this.#reveal(entry);
       else if (entry.held === undefined) {
         const cancel = this.#deps.clock.after(HOLD_MS, () => this.#reveal(entry));
-        entry.held = { revision, cancel };
+        // Of the half that is there, whichever it is: before it, everything is as it is shown.
+        const changed = entry.trail[0]?.revision ?? entry.state.record?.modRevision ?? revision;
+        entry.held = { revision: changed, cancel };
         this.#held.add(entry);
       }
     }
