@@ -177,6 +177,27 @@ describe('ConfigService.Watch', () => {
     expect(items).toEqual(['ann', '', '', '', '']);
   });
 
+  it('begins with all that others wrote while there was no gateway, and tells none of it again', async () => {
+    const own = await startEtcd();
+    try {
+      await using outside = openEtcd({ endpoints: [own.endpoint] });
+      const application = randomUUID();
+      const keys = Array.from({ length: 100 }, (_, i) => `k${String(i).padStart(3, '0')}`);
+      await writeOutside(outside, application, Object.fromEntries(keys.map((key) => [key, '1'])));
+      await using late = await startGateway([own.endpoint]);
+      const client = openClients(late.url).config;
+      await using watch = openConfigWatch(client, { application });
+      await watch.opened;
+      expect(watch.items()).toEqual(keys.map((key) => `default/${key}@1=1`));
+      await client.put({ application, key: 'k000', value: '2' });
+      await eventually(() =>
+        expect(watch.changes()).toEqual(['UPDATED default/k000@2=2 < default/k000@1=1']),
+      );
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('refuses a token of another application, other layers or another way to see them, and one that is damaged', async () => {
     const application = randomUUID();
     const request = { application, profiles: ['prod'] };
