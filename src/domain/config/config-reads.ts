@@ -11,7 +11,7 @@ import { changesBetween, itemOfVersion, type Pair, pairsAt, pairsOf } from './di
 import { readNewestVersion, readVersion } from './history.ts';
 import { type Recorder, readState } from './recorder.ts';
 import { layersOf, type ResolvedItem, type Resolver } from './resolve.ts';
-import { holdsFor, type KeySchema, schemasIn, schemasRead } from './schemas.ts';
+import { type KeySchema, schemasIn, schemasRead } from './schemas.ts';
 import type { Vault } from './vault.ts';
 
 /** What is compared. `to…` 0: the newest. */
@@ -151,7 +151,7 @@ export async function getSchemas(
     freshness,
   );
   const schemas = schemasIn(keys, kvs);
-  return { schemas: schemas.filter((schema) => key === '' || holdsFor(schema, key)), revision };
+  return { schemas: schemas.filter((schema) => key === '' || schema.holdsFor(key)), revision };
 }
 
 async function pairsFor(

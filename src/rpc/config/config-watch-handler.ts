@@ -15,10 +15,9 @@ import type { ConfigKeys } from '../../domain/config/config-keys.ts';
 import type { ConfigService } from '../../domain/config/config-service.ts';
 import { layersOf } from '../../domain/config/resolve.ts';
 import type { ConfigWatchMessage } from '../../domain/config/watch-config.ts';
-import { DomainError } from '../../domain/errors.ts';
 import type { WatchSource } from '../../domain/store.ts';
 import { checkpointIntervalOf } from '../fields/times.ts';
-import { createResumeTokens, type ResumeTokens } from '../kv/resume-token.ts';
+import { createResumeTokens, type ResumeTokens, withToken } from '../kv/resume-token.ts';
 import { createItemMessages } from './item-messages.ts';
 import type { Reveal } from './reveal.ts';
 
@@ -135,12 +134,4 @@ export function createConfigWatchHandler({
       subscriber.close();
     }
   };
-}
-
-/** A subscriber that was too slow learns where to go on. */
-function withToken(error: unknown, tokens: ResumeTokens): unknown {
-  if (!(error instanceof DomainError) || error.reason !== 'WATCH_TOO_SLOW') return error;
-  const revision = BigInt(error.metadata['revision'] ?? 0);
-  const resume_token = tokens.write({ revision, isPartial: false });
-  return new DomainError(error.reason, error.message, { ...error.metadata, resume_token }, { cause: error });
 }

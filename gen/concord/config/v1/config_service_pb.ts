@@ -2527,7 +2527,7 @@ export const ConfigService: GenService<{
   },
   /**
    * Writes and deletes many items of one application and profile: all, at one revision, or none. What would change nothing is
-   * left out. With `dry_run` it checks everything and returns what would change.
+   * left out. With `dry_run` it checks every item and returns what would change.
    *
    * With `delivery` it returns when so many subscribers have acknowledged the revision, or the time is over: the items are
    * written in any case.
@@ -2595,7 +2595,8 @@ export const ConfigService: GenService<{
   },
   /**
    * Sets the JSON Schema (draft 2020-12, or draft-07 where `$schema` says so) that values of a key, or of all keys of a pattern,
-   * must keep to from now on. One that is no schema is INVALID_ARGUMENT `CONFIG_SCHEMA_INVALID`, with the place.
+   * must keep to from now on. One that is no schema is INVALID_ARGUMENT `CONFIG_SCHEMA_INVALID`, with the place; an application
+   * may have 1000 schemas, of 1 MiB together: more is RESOURCE_EXHAUSTED `LIMIT_REACHED`.
    *
    * @generated from rpc concord.config.v1.ConfigService.SetSchema
    */
