@@ -2,28 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConfigItem } from '../../../src/domain/config/config-item.ts';
 import { ItemMap } from '../../../src/domain/config/item-map.ts';
+import { someItem } from './some-item.ts';
 
 const KEYS = Array.from({ length: 40 }, (_, i) => `key/${i}`);
 
-function itemOf(key: string, version: number): ConfigItem {
-  return {
-    application: 'a',
-    profile: 'default',
-    key,
-    value: new Uint8Array(),
-    contentType: 'text',
-    version,
-    author: '',
-    comment: '',
-    updateWallMs: undefined,
-    isSecret: false,
-    revision: BigInt(version),
-  };
-}
-
 const change = fc
   .record({ key: fc.constantFrom(...KEYS), version: fc.option(fc.integer({ min: 1 }), { nil: undefined }) })
-  .map(({ key, version }) => [key, version === undefined ? undefined : itemOf(key, version)] as const);
+  .map(
+    ({ key, version }) => [key, version === undefined ? undefined : someItem(key, '', { version })] as const,
+  );
 
 describe('a map of items', () => {
   it('holds what a map of the same changes does, and never changes itself', () => {
@@ -49,8 +36,8 @@ describe('a map of items', () => {
   });
 
   it('is the same where nothing changes', () => {
-    const map = ItemMap.of([['k', itemOf('k', 1)]]);
+    const map = ItemMap.of([['k', someItem('k', '1')]]);
     expect(map.with([])).toBe(map);
-    expect(map.with([['k', itemOf('k', 2)]])).not.toBe(map);
+    expect(map.with([['k', someItem('k', '2')]])).not.toBe(map);
   });
 });
