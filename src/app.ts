@@ -24,6 +24,7 @@ import { findEtcd } from './embedded/find-etcd.ts';
 import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
 import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
 import { createClassicRoutes } from './http/classic/classic-routes.ts';
+import { createDocs } from './http/docs/create-docs.ts';
 import { createOperatorRoutes } from './http/operator-routes.ts';
 import { createPrometheusDiscovery, type Target } from './http/prometheus-discovery.ts';
 import { createSpringConfig, type SpringConfigSource } from './http/spring-config.ts';
@@ -172,6 +173,7 @@ export async function createApp(
       observer: createCallObserver(log, metrics),
       httpRoutes: new Map<string, HttpRoute>([
         ...createOperatorRoutes(readiness, metrics),
+        ...createDocs(),
         ['/sd/prometheus', createPrometheusDiscovery((names) => targetsOf(discovery, names))],
         [SPRING_PREFIX, createSpringConfig({ source: springSource(config), mayReadSecrets, flatten })],
       ]),
