@@ -52,7 +52,7 @@ describe('the shell of the README', () => {
   });
 });
 
-describe.each(['docs/coordination.md', 'docs/discovery.md'])('the shell of %s', (file) => {
+describe.each(['docs/coordination.md', 'docs/discovery.md', 'docs/http.md'])('the shell of %s', (file) => {
   const shell = readFencedBlocks(readFileSync(file, 'utf8')).filter(({ language }) => language === 'sh');
   for (const block of shell) runs(block);
 });
