@@ -44,7 +44,7 @@ export function defaultIn(field: DescField, comment: string): unknown {
     case 'enum':
       return field.enum.values.find(({ name }) => name === said)?.name;
     case 'scalar':
-      if (field.scalar === ScalarType.STRING) return /^`(.*)`$/.exec(said)?.[1];
+      if (field.scalar === ScalarType.STRING) return /^[`"](.*)[`"]$/.exec(said)?.[1];
       if (!/^\d+$/.test(said)) return undefined;
       return field.scalar === ScalarType.INT32 ? Number(said) : said;
     case 'message':
