@@ -8,6 +8,7 @@ import { EVERY } from './domain/discovery/filter.ts';
 import { DomainError } from './domain/errors.ts';
 import type { OperationOptions } from './domain/store.ts';
 import { createClassicRoutes } from './http/classic/classic-routes.ts';
+import { createDocs } from './http/docs/create-docs.ts';
 import { createOperatorRoutes } from './http/operator-routes.ts';
 import { createPrometheusDiscovery, type Target } from './http/prometheus-discovery.ts';
 import { createSpringConfig, type SpringConfigSource } from './http/spring-config.ts';
@@ -46,6 +47,7 @@ export function createPlainHttp(deps: PlainHttpDeps): PlainHttp {
   return {
     httpRoutes: new Map<string, HttpRoute>([
       ...createOperatorRoutes(readiness, metrics),
+      ...createDocs(),
       ['/sd/prometheus', createPrometheusDiscovery((names) => targetsOf(discovery, names))],
       [SPRING_PREFIX, createSpringConfig({ source: springSource(config), mayReadSecrets, flatten })],
     ]),

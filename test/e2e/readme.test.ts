@@ -56,10 +56,13 @@ describe('the shell of the README', () => {
   });
 });
 
-describe.each(['docs/coordination.md', 'docs/discovery.md', 'docs/config.md'])('the shell of %s', (file) => {
-  const shell = readFencedBlocks(readFileSync(file, 'utf8')).filter(({ language }) => language === 'sh');
-  for (const block of shell) runs(block);
-});
+describe.each(['docs/coordination.md', 'docs/discovery.md', 'docs/config.md', 'docs/http.md'])(
+  'the shell of %s',
+  (file) => {
+    const shell = readFencedBlocks(readFileSync(file, 'utf8')).filter(({ language }) => language === 'sh');
+    for (const block of shell) runs(block);
+  },
+);
 
 describe('the TypeScript of the README', () => {
   for (const block of blocks.filter(({ language }) => language === 'ts')) {

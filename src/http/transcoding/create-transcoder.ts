@@ -1,6 +1,7 @@
 // Rpcs by plain HTTP: finds the rpc that a method and a path mean, and makes its request of path, query and body.
 
-import type { DescService } from '@bufbuild/protobuf';
+import { type DescMessage, type DescService, getOption } from '@bufbuild/protobuf';
+import { message as messageRules } from '../../../gen/buf/validate/validate_pb.ts';
 import { reasonError } from '../../rpc/checks/errors.ts';
 import { type HttpBinding, readHttpBindings } from './http-bindings.ts';
 import { type JsonFields, setField } from './request-fields.ts';
@@ -59,10 +60,23 @@ function callOf({ method, body }: HttpBinding, fields: ReadonlyMap<string, strin
         setField(method.input, message, name, input.query.getAll(name));
       for (const [name, text] of fields) setField(method.input, message, name, [text]);
       if (input.lastEventId !== undefined && method.input.field['resumeToken'] !== undefined)
-        message['resumeToken'] = input.lastEventId;
+        resumeAt(input.lastEventId, method.input, message);
       return JSON.stringify(message);
     },
   };
+}
+
+/** What else says where to begin gives way: an event source comes back to the address that it first had. */
+function resumeAt(token: string, descriptor: DescMessage, message: JsonFields): void {
+  const excluded = getOption(descriptor, messageRules)
+    .oneof.filter(({ fields }) => fields.includes('resume_token'))
+    .flatMap(({ fields }) => fields);
+  for (const { name, jsonName } of descriptor.fields) {
+    if (!excluded.includes(name)) continue;
+    delete message[name];
+    delete message[jsonName];
+  }
+  message['resumeToken'] = token;
 }
 
 function parse(body: Uint8Array): unknown {

@@ -84,6 +84,11 @@ describe('a call by HTTP', () => {
       request: { resumeToken: 'token' },
     });
     expect(called('GET', '/v1/kv/a', '', 'token')).toMatchObject({ request: { key: 'a' } });
+    // It comes back to the address where it began; only one of the two may be set.
+    expect(called('GET', '/v1/kv:watch?prefix=a&startRevision=5', '', 'token')).toEqual({
+      rpc: 'KvService/Watch',
+      request: { prefix: 'a', resumeToken: 'token' },
+    });
   });
 
   it.each([
