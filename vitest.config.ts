@@ -4,8 +4,8 @@ const SECOND = 1_000;
 
 export default defineConfig({
   test: {
-    testTimeout: 30 * SECOND,
-    hookTimeout: 120 * SECOND,
+    testTimeout: 60 * SECOND,
+    hookTimeout: 180 * SECOND,
     // Most tests wait: for leases to end, members to be elected, processes to start. Two cores serve four of them well.
     maxWorkers: 4,
     projects: ['architecture', 'unit', 'integration', 'e2e'].map((name) => ({

@@ -4,10 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { writeOpenApi } from './openapi/write-openapi.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'concord-gen-'));
 try {
   execFileSync('buf', ['generate', '--output', folder], { stdio: 'inherit' });
+  writeOpenApi(join(folder, 'gen/openapi.json'));
   const differing = [...new Set([...filesIn('gen'), ...filesIn(join(folder, 'gen'))])].filter(
     (name) => contentOf(join('gen', name)) !== contentOf(join(folder, 'gen', name)),
   );

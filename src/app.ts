@@ -13,20 +13,13 @@ import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_p
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { type CoordinationStats, startCoordination } from './coordination.ts';
 import { createDocuments } from './documents/create-documents.ts';
-import { flatten } from './documents/flatten.ts';
-import type { ConfigService as Config } from './domain/config/config-service.ts';
-import type { DiscoveryService as Discovery } from './domain/discovery/discovery-service.ts';
-import { EVERY } from './domain/discovery/filter.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
 import { createWatch } from './domain/watch/watch.ts';
 import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
 import { findEtcd } from './embedded/find-etcd.ts';
 import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
 import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
-import { createOperatorRoutes } from './http/operator-routes.ts';
-import { createPrometheusDiscovery, type Target } from './http/prometheus-discovery.ts';
-import { createSpringConfig, type SpringConfigSource } from './http/spring-config.ts';
-import { SPRING_PREFIX } from './http/spring-path.ts';
+import { createPlainHttp } from './plain-http.ts';
 import { createProber } from './probes/create-prober.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
 import { createChecks } from './rpc/checks/checks.ts';
@@ -50,11 +43,7 @@ import { systemClock } from './system-clock.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { streamRpc } from './transport/encoded-streams.ts';
-import type { HttpRoute } from './transport/http-route.ts';
 import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
-
-/** How long Prometheus waits by default is 10 s. */
-const SD_TIMEOUT_MS = 8_000;
 
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
 export interface App extends AsyncDisposable {
@@ -167,11 +156,7 @@ export async function createApp(
       streams: [streamRpc(KvService.method.watch, validate, watchHandler)],
       interceptors: [createChecks(validate)],
       observer: createCallObserver(log, metrics),
-      httpRoutes: new Map<string, HttpRoute>([
-        ...createOperatorRoutes(readiness, metrics),
-        ['/sd/prometheus', createPrometheusDiscovery((names) => targetsOf(discovery, names))],
-        [SPRING_PREFIX, createSpringConfig({ source: springSource(config), mayReadSecrets, flatten })],
-      ]),
+      ...createPlainHttp({ readiness, metrics, discovery, config, mayReadSecrets, services }),
       corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),
       defaultTimeoutMs: settings.requestTimeoutMs,
       pingIntervalMs: settings.pingIntervalMs,
@@ -231,44 +216,6 @@ export async function createApp(
     failed: embedded?.exited ?? new Promise(() => {}),
     drain,
     [Symbol.asyncDispose]: drain,
-  };
-}
-
-/** The instances of some services, or of all, as far as this gateway knows: Prometheus asks again and again. */
-async function targetsOf(discovery: Discovery, names: readonly string[]): Promise<readonly Target[]> {
-  const freshness = { serializable: true, minRevision: 0n };
-  const options = { signal: AbortSignal.timeout(SD_TIMEOUT_MS) };
-  const query = { ...freshness, prefix: '', after: '', pageSize: Number.POSITIVE_INFINITY };
-  const services =
-    names.length > 0
-      ? names
-      : (await discovery.listServices(query, options)).services.map(({ name }) => name);
-  const found = await Promise.all(
-    services.map((name) => discovery.discover(name, EVERY, freshness, options)),
-  );
-  return found.flatMap(({ instances }) => instances);
-}
-
-/** What Spring's clients see: they ask again and again, and with an entity tag. */
-function springSource(config: Config): SpringConfigSource {
-  const decoder = new TextDecoder();
-  return {
-    async layers(application, profiles, isRevealed) {
-      const options = { signal: AbortSignal.timeout(SD_TIMEOUT_MS) };
-      const freshness = { serializable: false, minRevision: 0n };
-      const { layers, revision } = await config.layers(application, profiles, freshness, options);
-      return {
-        revision,
-        layers: layers.map(({ profile, items }) => ({
-          profile,
-          items: items.map((item) => {
-            const { value } = config.vault.show(item, item, isRevealed);
-            const { key, contentType } = item;
-            return { key, contentType, value: decoder.decode(value), isHidden: value === undefined };
-          }),
-        })),
-      };
-    },
   };
 }
 

@@ -1,6 +1,6 @@
-/** Returns a weak entity tag (RFC 9110, 8.8.3) that is the same for the same text. */
-export async function weakEntityTag(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', Buffer.from(text));
+/** Returns a weak entity tag (RFC 9110, 8.8.3) that is the same for the same content. */
+export async function weakEntityTag(content: string | Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', Buffer.from(content));
   return `W/"${Buffer.from(digest).toString('base64url')}"`;
 }
 

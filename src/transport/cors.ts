@@ -1,13 +1,14 @@
 import { cors } from '@connectrpc/connect';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
 
-const ALLOWED_METHODS = [...cors.allowedMethods, 'HEAD'].join(', ');
+const ALLOWED_METHODS = [...cors.allowedMethods, 'HEAD', 'PUT', 'DELETE'].join(', ');
 const ALLOWED_HEADERS = list(
   ...cors.allowedHeaders,
   'Authorization',
   'X-Request-Id',
   'X-User-Agent',
   'Grpc-Timeout',
+  'Last-Event-ID',
 );
 const EXPOSED_HEADERS = list(...cors.exposedHeaders, 'X-Request-Id', 'Grpc-Status-Details-Bin');
 

@@ -73,7 +73,7 @@ export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerO
 
   function keepChecking(session: ServerHttp2Session, socket: Socket): () => void {
     let isAwaited = false;
-    const timer = setInterval(() => {
+    function check(): void {
       if (session.destroyed) return;
       if (isAwaited) {
         log.debug(
@@ -87,7 +87,9 @@ export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerO
       isAwaited = session.ping(() => {
         isAwaited = false;
       });
-    }, pingIntervalMs);
+    }
+    // An answer that a process which was short of time has not read yet is read before the check.
+    const timer = setInterval(() => setImmediate(check), pingIntervalMs);
     timer.unref();
     return () => clearInterval(timer);
   }

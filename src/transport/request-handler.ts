@@ -6,6 +6,7 @@ import { createCorsHeaders } from './cors.ts';
 import { answerError, answerErrorJson } from './error-answer.ts';
 import { Exchange, type ExchangePolicy } from './exchange.ts';
 import { createRouteFinder } from './find-route.ts';
+import type { FindHttpCall, HttpCall } from './http-call.ts';
 import { answerRoute, type HttpRoute } from './http-route.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler, NodeRequest } from './node-http.ts';
@@ -14,8 +15,13 @@ import { createRequestIds } from './request-id.ts';
 /** Longest path that an error quotes, in characters. */
 const MAX_QUOTED_CHARS = 200;
 
-/** Serves one call of an rpc. */
-export type RpcServer = (rpc: UniversalHandler, authority: string, exchange: Exchange) => Promise<void>;
+/** Serves one call of an rpc; with `httpCall`: one that came by plain HTTP. */
+export type RpcServer = (
+  rpc: UniversalHandler,
+  authority: string,
+  exchange: Exchange,
+  httpCall?: HttpCall,
+) => Promise<void>;
 
 /** What {@link createRequestHandler} needs. */
 export interface RequestHandlerOptions {
@@ -24,6 +30,8 @@ export interface RequestHandlerOptions {
   readonly serveRpc: RpcServer;
   /** See {@link createRouteFinder}; an rpc goes before any of them. */
   readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
+  /** Finds the rpc of a request that is neither. */
+  readonly findHttpCall: FindHttpCall;
   readonly corsOrigins: readonly string[] | '*';
   readonly policy: ExchangePolicy;
   readonly log: Log;
@@ -31,7 +39,7 @@ export interface RequestHandlerOptions {
 
 /** Returns what answers every request, rpcs and plain routes alike. It never throws. */
 export function createRequestHandler(options: RequestHandlerOptions): NodeHandler {
-  const { rpcs, serveRpc, log } = options;
+  const { rpcs, serveRpc, findHttpCall, log } = options;
   const findRoute = createRouteFinder(options.httpRoutes);
   const putCorsHeaders = createCorsHeaders(options.corsOrigins);
   const requestIdOf = createRequestIds();
@@ -52,6 +60,14 @@ export function createRequestHandler(options: RequestHandlerOptions): NodeHandle
       return answerErrorJson(exchange, reasonError('REQUEST_MALFORMED', message), 400);
     }
     if (rpc !== undefined) return serveRpc(rpc, authority, exchange);
+    const found = findHttpCall(request.method ?? '', path);
+    if (found !== undefined && 'allow' in found) {
+      response.setHeader('allow', found.allow.join(', '));
+      const message = `The path takes ${found.allow.join(', ')} only`;
+      return answerErrorJson(exchange, reasonError('REQUEST_MALFORMED', message), 405);
+    }
+    const called = found && rpcs.get(found.rpcPath);
+    if (called !== undefined) return serveRpc(called, authority, exchange, found);
     const message = `There is no rpc ${path.slice(0, MAX_QUOTED_CHARS)} here; check service and method name`;
     return answerError(exchange, reasonError('NOT_SUPPORTED', message), 404);
   }

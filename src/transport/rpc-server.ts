@@ -14,6 +14,7 @@ import { giveTimeout } from './client-timeout.ts';
 import type { EncodedStreams } from './encoded-streams.ts';
 import { answerErrorJson, protocolOf } from './error-answer.ts';
 import type { Exchange } from './exchange.ts';
+import { sendFailure, sendJson, sendLines, toConnectRequest } from './http-call.ts';
 import { http2StreamOf } from './node-http.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { createErrorRewriter } from './protocol-errors.ts';
@@ -53,6 +54,8 @@ export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHa
 export interface RpcServerOptions {
   readonly calls: OpenCalls;
   readonly observer: CallObserver;
+  /** Of a call by plain HTTP; the library has the same for all others. */
+  readonly maxRequestBytes: number;
   /** How long the body of a request may take to come, in milliseconds. */
   readonly requestTimeoutMs: number;
   /** Returns what serves a call past the library; undefined: nothing does. */
@@ -71,10 +74,11 @@ export function createRpcServer({
   calls,
   observer,
   encodedStreams,
+  maxRequestBytes,
   requestTimeoutMs,
   defaultTimeoutMs,
 }: RpcServerOptions): RpcServer {
-  return async (rpc, authority, exchange) => {
+  return async (rpc, authority, exchange, httpCall) => {
     const call = openCall(rpc, exchange, observer);
     calls.add(call);
     try {
@@ -84,18 +88,33 @@ export function createRpcServer({
         request,
         rpc.method.methodKind === 'bidi_streaming' ? undefined : requestTimeoutMs,
       );
-      const stream = encodedStreams(exchange.path, request);
+      const stream = httpCall === undefined ? encodedStreams(exchange.path, request) : undefined;
       if (stream !== undefined) return await stream(exchange, call);
       const values = createContextValues().set(callContextKey, call.context).set(rpcCallKey, call);
-      const universal = toUniversalRequest(request, authority, call.body, call.signal, values);
+      const sent = toUniversalRequest(request, authority, call.body, call.signal, values);
+      const universal =
+        httpCall === undefined
+          ? sent
+          : await toConnectRequest(sent, call, {
+              query: exchange.query,
+              httpCall,
+              maxBytes: maxRequestBytes,
+            });
       if (defaultTimeoutMs !== undefined && !call.isStream) {
         giveTimeout(universal.header, call.context.protocol, defaultTimeoutMs);
       }
       const answer = await rpc(universal);
+      const rewriter = createErrorRewriter(call);
       if (answer.body === undefined) await answerMismatch(rpc, answer.status, exchange, call);
-      else await sendAnswer(answer, exchange, call, createErrorRewriter(call));
+      else if (httpCall === undefined) await sendAnswer(answer, exchange, call, rewriter);
+      else if (call.isStream) await sendLines(answer, exchange, call, rewriter);
+      else await sendJson(answer, httpCall, exchange, call, rewriter);
     } catch (error) {
-      throw call.fail(call.failure === undefined && error instanceof URIError ? undecodable(error) : error);
+      const failure = call.fail(
+        call.failure === undefined && error instanceof URIError ? undecodable(error) : error,
+      );
+      if (httpCall?.answer === undefined || exchange.response.headersSent) throw failure;
+      await sendFailure(failure, httpCall, exchange);
     } finally {
       call.body?.stop();
       calls.delete(call);

@@ -14,10 +14,15 @@ const HTTP2_PREFACE = Buffer.from('PRI');
 export function sniffProtocol(socket: Socket, timeoutMs: number, then: (version: HttpVersion) => void): void {
   // The bytes are held here: putting them back and waiting for more would spin, since there is always something to read.
   let held: Buffer = Buffer.alloc(0);
-  const timer = setTimeout(drop, timeoutMs);
+  let lastRead: NodeJS.Immediate | undefined;
+  // What a process that was short of time has not read yet counts as said: it is read before this is due.
+  const timer = setTimeout(() => {
+    lastRead = setImmediate(drop);
+  }, timeoutMs);
 
   function stop(): void {
     clearTimeout(timer);
+    clearImmediate(lastRead);
     socket.off('readable', read);
     socket.off('end', drop);
     socket.off('error', drop);

@@ -6,6 +6,7 @@ import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import type { CallObserver } from '../rpc/checks/call-context.ts';
 import { createConnectionLimit } from './connection-limit.ts';
 import { createEncodedStreams, type StreamRpc } from './encoded-streams.ts';
+import type { FindHttpCall } from './http-call.ts';
 import type { HttpRoute } from './http-route.ts';
 import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
@@ -44,6 +45,8 @@ export interface ServerOptions {
   readonly observer: CallObserver;
   /** Plain GET and HEAD routes by their path, such as `/healthz`; a path such as `/spring/` stands for all below it. */
   readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
+  /** Finds the rpc that a method and a path mean, where they are those of no rpc and no plain route. Default: none. */
+  readonly findHttpCall?: FindHttpCall | undefined;
   /** The origins of pages that may call from a browser; `*`: all. */
   readonly corsOrigins: readonly string[] | '*';
   /** The deadline of a unary call that brings none of its own, in milliseconds. Default: none. */
@@ -111,11 +114,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     serveRpc: createRpcServer({
       calls,
       observer: options.observer,
+      maxRequestBytes,
       encodedStreams: createEncodedStreams(options.streams ?? [], maxRequestBytes),
       defaultTimeoutMs: options.defaultTimeoutMs,
       requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
     }),
     httpRoutes: options.httpRoutes,
+    findHttpCall: options.findHttpCall ?? (() => undefined),
     corsOrigins: options.corsOrigins,
     policy: { isDraining: () => isDraining, maxRequestBytes },
     log,

@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'cors',
     'node:',
   ],
-  http: ['http', 'gen', 'rpc', 'telemetry'],
+  http: ['http', 'gen', 'rpc', 'telemetry', '@bufbuild/', 'node:'],
   probes: ['probes', 'domain', 'gen', '@connectrpc/', 'node:'],
   documents: ['documents', 'domain', 'yaml', 'smol-toml', 'properties-file', 'ajv', 'node:vm'],
   secrets: ['secrets', 'domain', 'node:'],

@@ -1,5 +1,9 @@
 import type { Row } from './row.ts';
 import { autoRenewal } from './rows/auto-renewal.ts';
+import { configGet } from './rows/config-get.ts';
+import { configPublish } from './rows/config-publish.ts';
+import { configResolve } from './rows/config-resolve.ts';
+import { configWatchers } from './rows/config-watchers.ts';
 import { deliveryLatency } from './rows/delivery-latency.ts';
 import { discover, pick } from './rows/discover.ts';
 import { fanOut } from './rows/fan-out.ts';
@@ -28,6 +32,10 @@ export const ROWS: readonly Row[] = [
   discover,
   pick,
   killToWatchers,
+  configGet,
+  configResolve,
+  configPublish,
+  configWatchers,
   lock,
   lockHandOver,
   autoRenewal,

@@ -5,22 +5,30 @@ import { openKvClient } from '../support/kv-client.ts';
 import { runConcord } from '../support/run-concord.ts';
 
 const CONNECTIONS_EACH = 500;
+const OPENED_AT_ONCE = 25;
 const ROUNDS = 3;
 const PATH = '/concord.kv.v1.KvService/Get';
 const BODY = JSON.stringify({ key: 'greeting' });
 const HEADERS = { 'content-type': 'application/json' };
 
-describe('a thousand connections at once', { timeout: 60_000 }, () => {
+describe('a thousand connections at once', { timeout: 300_000 }, () => {
   it('are all answered, on HTTP/1.1 and on HTTP/2, again and again', async () => {
-    await using concord = await runConcord();
+    // A machine that is busy is slow to answer a thousand at once, and to answer pings; this is of whether all are answered.
+    await using concord = await runConcord({ env: { ETCD_TIMEOUT: '1m', CONCORD_PING_INTERVAL: '10m' } });
     await openKvClient(concord.url).put({ key: 'greeting', value: 'hello' });
     const agent = new Agent({
       keepAlive: true,
       maxSockets: CONNECTIONS_EACH,
       maxFreeSockets: CONNECTIONS_EACH,
     });
-    const sessions = Array.from({ length: CONNECTIONS_EACH }, () => connect(concord.url));
+    const sessions: ClientHttp2Session[] = [];
     try {
+      // A gateway drops who says nothing at first, and a client that is busy opening others is long silent.
+      while (sessions.length < CONNECTIONS_EACH) {
+        const opened = Array.from({ length: OPENED_AT_ONCE }, () => connect(concord.url));
+        sessions.push(...opened);
+        await Promise.all(opened.map(askOverHttp2));
+      }
       for (let round = 0; round < ROUNDS; round++) {
         const answers = await Promise.all([
           ...Array.from({ length: CONNECTIONS_EACH }, () => askOverHttp1(concord.url, agent)),
@@ -62,6 +70,7 @@ function askOverHttp2(session: ClientHttp2Session): Promise<string> {
     session.once('error', reject);
     const stream = session.request({ ':method': 'POST', ':path': PATH, ...HEADERS });
     stream.on('error', reject);
+    stream.on('close', () => reject(new Error('closed without an answer')));
     stream.on('response', async ({ ':status': status }) => {
       if (status !== 200) reject(new Error(`answered ${status}`));
       resolve(await textOf(stream));

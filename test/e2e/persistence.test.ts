@@ -6,7 +6,7 @@ import { openTempDir } from '../support/open-temp-dir.ts';
 import { runConcord, spawnConcord } from '../support/run-concord.ts';
 
 // Each waits for elections most of the time.
-describe.concurrent('a gateway with an etcd of its own', () => {
+describe.concurrent('a gateway with an etcd of its own', { timeout: 180_000 }, () => {
   it.each(['SIGTERM', 'SIGINT'] as const)(
     'ends with code 0 on %s, and keeps what was written',
     async (signal) => {

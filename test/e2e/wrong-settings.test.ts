@@ -107,7 +107,7 @@ const WRONG_AS_FLAG: readonly (readonly [string, string])[] = [
   ['serve', "Unexpected argument 'serve'; --help lists the flags"],
 ];
 
-describe('a setting that cannot be used', () => {
+describe('a setting that cannot be used', { timeout: 180_000 }, () => {
   it.concurrent.each(WRONG_IN_ENVIRONMENT)(
     'ends the start with code 2 and one line: %s',
     async (_, env, said) => {

@@ -36,7 +36,7 @@ export function collect<T>(stream: AsyncIterable<T>, controller: AbortController
     get end() {
       return end;
     },
-    find(matches, { from = 0, timeoutMs = 20_000 } = {}) {
+    find(matches, { from = 0, timeoutMs = 30_000 } = {}) {
       let looked = from;
       return new Promise<T>((resolve, reject) => {
         const timer = setTimeout(() => {

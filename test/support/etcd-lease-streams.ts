@@ -1,6 +1,6 @@
 /** How many streams of renewals an etcd has been asked for since its start. */
 export async function countKeepAliveStreams(endpoint: string): Promise<number> {
-  const response = await fetch(`${endpoint}/metrics`, { signal: AbortSignal.timeout(15_000) });
+  const response = await fetch(`${endpoint}/metrics`, { signal: AbortSignal.timeout(30_000) });
   const text = await response.text();
   return Number(
     /^grpc_server_started_total\{.*grpc_method="LeaseKeepAlive".*\} (\d+)$/m.exec(text)?.[1] ?? 0,
@@ -19,7 +19,7 @@ async function callMaintenance(endpoint: string, method: string, message: object
   const response = await fetch(`${endpoint}/v3/maintenance/${method}`, {
     method: 'POST',
     body: JSON.stringify(message),
-    signal: AbortSignal.timeout(15_000),
+    signal: AbortSignal.timeout(30_000),
   });
   if (!response.ok) throw new Error(`${method}: etcd answered ${response.status} ${await response.text()}`);
   return response.json();

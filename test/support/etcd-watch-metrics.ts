@@ -11,7 +11,7 @@ export interface EtcdWatchMetrics {
 /** The watches that each gateway has open for itself, all on the stream of the others: one of leases, two of configuration. */
 export const GATEWAY_WATCHES = 3;
 
-const ANSWER_TIMEOUT_MS = 15_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 
 /** Asks one member. */
 export async function etcdWatchMetrics(endpoint: string): Promise<EtcdWatchMetrics> {

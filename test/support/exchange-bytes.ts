@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 export interface ExchangeOptions {
   /** `keep` the connection open both ways, say that nothing more comes (`end`), or `reset` it. @default 'end' */
   readonly finish?: 'keep' | 'end' | 'reset';
-  /** How long the other side may take to close the connection, in milliseconds. @default 10000 */
+  /** How long the other side may take to close the connection, in milliseconds. @default 30000 */
   readonly timeoutMs?: number;
 }
 
@@ -12,7 +12,7 @@ export interface ExchangeOptions {
 export async function exchangeBytes(
   port: number,
   bytes: string | Uint8Array,
-  { finish = 'end', timeoutMs = 10_000 }: ExchangeOptions = {},
+  { finish = 'end', timeoutMs = 30_000 }: ExchangeOptions = {},
 ): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const received: Buffer[] = [];

@@ -10,8 +10,10 @@ const VARYING = new Set([
   'expireTime',
   'acquireTime',
   'registerTime',
+  'updateTime',
   'nextPageToken',
   'actual_revision',
+  'expected_revision',
 ]);
 
 /**

@@ -27,7 +27,7 @@ const ARGUMENTS = [
   '--disable-component-update',
 ];
 const ON_PATH = ['chromium', 'chromium-browser', 'google-chrome'];
-const LAUNCH_TIMEOUT_MS = 30_000;
+const LAUNCH_TIMEOUT_MS = 60_000;
 
 /** Opens the Chromium of the package `@sparticuz/chromium`, unpacked once into the cache, else one on PATH. */
 export async function openBrowser(): Promise<TestBrowser> {

@@ -32,7 +32,7 @@ export interface RawClient extends AsyncDisposable {
 const MAX_SOCKETS = 16;
 /** Node's own 10 MiB hold back what is sent after a few requests that were refused before they were sent whole. */
 const MAX_SESSION_MEMORY_MIB = 1_000;
-const ANSWER_TIMEOUT_MS = 15_000;
+const ANSWER_TIMEOUT_MS = 30_000;
 
 /** Creates a client that keeps its connections. */
 export function createRawClient(port: number): RawClient {

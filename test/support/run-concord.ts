@@ -12,7 +12,7 @@ export interface ConcordOptions {
   readonly args?: readonly string[] | undefined;
   /**
    * Settings by their names in the environment; nothing else of this process's environment but PATH and HOME is passed
-   * on. @default port 0 of 127.0.0.1, and the etcd binary of the tests
+   * on. @default port 0 of 127.0.0.1, the etcd binary of the tests, and a minute for a call that brings no deadline
    */
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** @default a temporary one, removed when the process is disposed */
@@ -71,6 +71,7 @@ export async function spawnConcord(options: ConcordOptions = {}): Promise<Concor
       CONCORD_LISTEN: '127.0.0.1:0',
       CONCORD_DATA_DIR: dataDir,
       CONCORD_ETCD_BINARY: binary,
+      CONCORD_REQUEST_TIMEOUT: '1m',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

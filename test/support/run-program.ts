@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 export interface RunProgramOptions {
   /** Added to the environment. @default nothing */
   readonly env?: Readonly<Record<string, string>>;
-  /** Time after which it is killed, in milliseconds. @default 20000 */
+  /** Time after which it is killed, in milliseconds. @default 60000 */
   readonly timeoutMs?: number;
 }
 
@@ -20,7 +20,7 @@ export interface ProgramOutcome {
 export async function runProgram(
   program: string,
   args: readonly string[],
-  { env = {}, timeoutMs = 20_000 }: RunProgramOptions = {},
+  { env = {}, timeoutMs = 60_000 }: RunProgramOptions = {},
 ): Promise<ProgramOutcome> {
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -6,7 +6,7 @@ import { createMember, peerUrlOf, planMember, type TestEtcd, type TestEtcdOption
 export interface TestEtcdCluster extends AsyncDisposable {
   readonly endpoints: readonly string[];
   readonly members: readonly TestEtcd[];
-  /** The member that leads now; waits for one for at most 10 s. Members that are paused or ended are not asked. */
+  /** The member that leads now; waits for one for at most 30 s. Members that are paused or ended are not asked. */
   leader(): Promise<TestEtcd>;
   /** Idempotent; the same as disposing. */
   stop(): Promise<void>;
@@ -14,8 +14,8 @@ export interface TestEtcdCluster extends AsyncDisposable {
 
 /** Longer than a single member's, so that a busy machine loses no leader, but half of etcd's own. */
 const ELECTION = ['--heartbeat-interval=50', '--election-timeout=500'];
-const LEADER_WAIT_MS = 10_000;
-const STATUS_TIMEOUT_MS = 500;
+const LEADER_WAIT_MS = 30_000;
+const STATUS_TIMEOUT_MS = 2_000;
 const POLL_MS = 50;
 
 /**

@@ -20,6 +20,8 @@ export async function startGateway(
   const invocation = parseInvocation([], {
     CONCORD_LISTEN: '127.0.0.1:0',
     CONCORD_LOG_LEVEL: 'debug',
+    // Of a call that brings none: no test is to fail because the machine is slow.
+    CONCORD_REQUEST_TIMEOUT: '1m',
     ETCD_ENDPOINTS: endpoints.join(),
     ...env,
   });

@@ -5,6 +5,7 @@ import { create, type DescService, fromJsonString } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { describe, expect, it } from 'vitest';
+import { ConfigService } from '../../gen/concord/config/v1/config_service_pb.ts';
 import { DiscoveryService } from '../../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { ElectionService } from '../../gen/concord/election/v1/election_service_pb.ts';
 import { ErrorReasonSchema } from '../../gen/concord/error/v1/error_reason_pb.ts';
@@ -34,7 +35,6 @@ const ENDLESS = ['Watch'];
 const english = readFileSync('README.md', 'utf8');
 const chinese = readFileSync('README.zh-CN.md', 'utf8');
 const errors = readFileSync('docs/errors.md', 'utf8');
-const guides = readFileSync('docs/coordination.md', 'utf8') + readFileSync('docs/discovery.md', 'utf8');
 
 describe('the READMEs', () => {
   it('show the same commands and answers', () => {
@@ -62,10 +62,9 @@ describe('the commands of the README', () => {
     language === 'sh' ? readRpcCommands(text) : [],
   );
   const services = new Map<string, DescService>(
-    [KvService, LeaseService, LockService, ElectionService, DiscoveryService, Health].map((service) => [
-      service.typeName,
-      service,
-    ]),
+    [KvService, LeaseService, LockService, ElectionService, DiscoveryService, ConfigService, Health].map(
+      (service) => [service.typeName, service],
+    ),
   );
 
   it('call each rpc with each tool', () => {
@@ -118,15 +117,19 @@ describe.each(DOCUMENTS)('%s', (name) => {
 });
 
 describe('the guides', () => {
-  it.each([LeaseService, LockService, ElectionService, DiscoveryService])(
-    'name each rpc: $typeName',
-    ({ methods }) => {
-      const named = [...guides.matchAll(/`(\w+)`|Service\/(\w+)|for rpc in ([\w ]+);/g)].flatMap(
-        ([, ...names]) => names.flatMap((name) => name?.split(' ') ?? []),
-      );
-      expect(methods.map(({ name }) => name).filter((name) => !named.includes(name))).toEqual([]);
-    },
-  );
+  it.each([
+    [LeaseService, 'docs/coordination.md'],
+    [LockService, 'docs/coordination.md'],
+    [ElectionService, 'docs/coordination.md'],
+    [DiscoveryService, 'docs/discovery.md'],
+    [ConfigService, 'docs/config.md'],
+  ])('name each rpc: $0.typeName', ({ methods }, file) => {
+    const guide = readFileSync(file, 'utf8');
+    const named = [...guide.matchAll(/`(\w+)`|(?:Service|\$url)\/(\w+)|for rpc in ([\w ]+);/g)].flatMap(
+      ([, ...names]) => names.flatMap((name) => name?.split(' ') ?? []),
+    );
+    expect(methods.map(({ name }) => name).filter((name) => !named.includes(name))).toEqual([]);
+  });
 });
 
 describe('docs/errors.md', () => {

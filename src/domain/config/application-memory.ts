@@ -6,16 +6,20 @@
 
 import type { Clock } from '../clock.ts';
 import type { KeyValue } from '../store.ts';
-import { type ConfigItem, type ItemName, type ItemState, isRecorded, itemId, itemOf } from './config-item.ts';
+import { compareTexts } from '../text-order.ts';
+import {
+  type ConfigItem,
+  type ItemName,
+  type ItemState,
+  isRecorded,
+  itemId,
+  itemOf,
+  recordKeyOf,
+  type ValueChange,
+} from './config-item.ts';
+import { ItemMap } from './item-map.ts';
 import { KeyTally } from './key-tally.ts';
-import { readRecord } from './version-record.ts';
-
-/** What became of a value. */
-export interface ValueChange {
-  /** Undefined: it is gone. */
-  readonly kv: KeyValue | undefined;
-  readonly revision: bigint;
-}
+import { changesAfter } from './unrecorded-changes.ts';
 
 /** What it needs. */
 export interface ApplicationMemoryDeps {
@@ -46,13 +50,16 @@ export class ApplicationMemory {
   readonly #held = new Set<Entry>();
   /** By profile and key. */
   readonly #items = new Map<string, Map<string, ConfigItem>>();
+  /** By profile: what was last given out of its items, and the keys that were changed since. */
+  readonly #given = new Map<string, { readonly map: ItemMap; readonly changed: Set<string> }>();
 
   constructor(deps: ApplicationMemoryDeps) {
     this.#deps = deps;
   }
 
+  /** Whether nothing is there any more, and nothing that was is still to be recorded. */
   get isEmpty(): boolean {
-    return this.values.size + this.records.size === 0;
+    return this.values.size + this.records.size + this.#entries.size === 0;
   }
 
   /** The items of a profile as they are shown, by key, in no order. */
@@ -60,9 +67,30 @@ export class ApplicationMemory {
     return this.#items.get(profile) ?? new Map();
   }
 
+  /** The items of a profile as they are shown now: the same map for as long as nothing changes. */
+  itemMap(profile: string): ItemMap {
+    const items = this.#items.get(profile);
+    if (items === undefined) {
+      // Of a profile that has no items nothing is kept: anybody may ask for one.
+      this.#given.delete(profile);
+      return ItemMap.EMPTY;
+    }
+    const given = this.#given.get(profile);
+    if (given?.changed.size === 0) return given.map;
+    const map = given?.map.with([...given.changed].map((key) => [key, items.get(key)])) ?? ItemMap.of(items);
+    this.#given.set(profile, { map, changed: new Set() });
+    return map;
+  }
+
+  /** The latest revision at which an item that is there, or what is known of one, was changed. */
+  get lastChange(): bigint {
+    const [values, records] = [this.values.lastChange, this.records.lastChange];
+    return values > records ? values : records;
+  }
+
   /** The profiles that have items, in order. */
   profiles(): readonly string[] {
-    return [...this.#items.keys()].sort();
+    return [...this.#items.keys()].sort(compareTexts);
   }
 
   /** The keys of an item as they are known. */
@@ -99,21 +127,20 @@ export class ApplicationMemory {
 
   setRecord(name: ItemName, kv: KeyValue | undefined): void {
     const entry = this.#touch(name);
-    const says = kv && readRecord(kv.value);
-    const record = kv && says && { modRevision: kv.modRevision, says };
-    entry.state = { ...entry.state, record };
+    entry.state = { ...entry.state, record: recordKeyOf(kv) };
   }
 
   /** Everything that had changed at one moment was told. `isFirst`: there is no other half on its way. */
   settle(revision: bigint, isFirst: boolean): void {
     for (const entry of this.#touched) {
-      if (isRecorded(entry.state)) {
-        entry.trail = [];
-        this.#show(entry);
-      } else if (isFirst) this.#reveal(entry);
+      entry.trail = [...changesAfter(entry.state.record, entry.trail)];
+      if (isRecorded(entry.state) && entry.trail.length === 0) this.#show(entry);
+      else if (isFirst) this.#reveal(entry);
       else if (entry.held === undefined) {
         const cancel = this.#deps.clock.after(HOLD_MS, () => this.#reveal(entry));
-        entry.held = { revision, cancel };
+        // Of the half that is there, whichever it is: before it, everything is as it is shown.
+        const changed = entry.trail[0]?.revision ?? entry.state.record?.modRevision ?? revision;
+        entry.held = { revision: changed, cancel };
         this.#held.add(entry);
       }
     }
@@ -130,13 +157,14 @@ export class ApplicationMemory {
     entry.held = undefined;
     this.#held.delete(entry);
     const { name } = entry.state;
+    this.#given.get(name.profile)?.changed.add(name.key);
     const item = itemOf(entry.state);
     const items = this.#items.get(name.profile) ?? new Map<string, ConfigItem>();
     if (item === undefined) items.delete(name.key);
     else items.set(name.key, item);
     if (items.size === 0) this.#items.delete(name.profile);
     else this.#items.set(name.profile, items);
-    if (entry.state.value === undefined && entry.state.record === undefined)
+    if (entry.state.value === undefined && entry.state.record === undefined && entry.trail.length === 0)
       this.#entries.delete(itemId(name));
   }
 

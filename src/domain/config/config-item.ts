@@ -6,7 +6,7 @@
 
 import type { KeyValue } from '../store.ts';
 import type { ContentType } from './document.ts';
-import type { VersionRecord } from './version-record.ts';
+import { readRecord, type VersionRecord } from './version-record.ts';
 
 /** One item, by its names. */
 export interface ItemName {
@@ -25,11 +25,33 @@ export interface ItemState {
   readonly record: RecordKey | undefined;
 }
 
-/** The key that holds a record, and what it says. */
+/** The key that holds a record, and what it says; where others wrote something else there, that is {@link NO_RECORD}. */
 export interface RecordKey {
   readonly modRevision: bigint;
   readonly says: VersionRecord;
 }
+
+/** What became of a value. */
+export interface ValueChange {
+  /** Undefined: it is gone. */
+  readonly kv: KeyValue | undefined;
+  readonly revision: bigint;
+}
+
+/** What something says that is no record: version 0 of an item, which there never is. */
+const NO_RECORD: VersionRecord = {
+  version: 0,
+  contentType: 'text',
+  author: '',
+  comment: '',
+  updateWallMs: 0,
+  isSecret: false,
+  isDeleted: false,
+  isExternal: false,
+  rollbackOf: 0,
+  valueRevision: 0n,
+  revision: 0n,
+};
 
 /** An item that is there. */
 export interface ConfigItem extends ItemName {
@@ -58,6 +80,11 @@ export function itemId({ application, profile, key }: ItemName): string {
   return `${application}/${profile}/${key}`;
 }
 
+/** Returns what the key of a record says; undefined: there is none. */
+export function recordKeyOf(kv: KeyValue | undefined): RecordKey | undefined {
+  return kv && { modRevision: kv.modRevision, says: readRecord(kv.value) ?? NO_RECORD };
+}
+
 /** Returns the revision of the value that a record tells of; of a deletion, that of the deletion. */
 export function recordedRevision({ modRevision, says }: RecordKey): bigint {
   return says.valueRevision || modRevision;
@@ -66,6 +93,7 @@ export function recordedRevision({ modRevision, says }: RecordKey): bigint {
 /** Returns whether the record tells of the value as it is. */
 export function isRecorded({ value, record }: ItemState): boolean {
   if (record === undefined) return value === undefined;
+  if (record.says.version === 0) return false;
   if (value === undefined) return record.says.isDeleted;
   return !record.says.isDeleted && recordedRevision(record) === value.modRevision;
 }
@@ -96,6 +124,6 @@ export function recordedItem(name: ItemName, record: RecordKey, value: Uint8Arra
 }
 
 /** Whether what others write over an item is kept secret: it was before. */
-export function isKeptSecret(record: RecordKey | undefined): boolean {
+export function isKeptSecret(record: Pick<RecordKey, 'says'> | undefined): boolean {
   return record?.says.isSecret === true && !record.says.isDeleted;
 }

@@ -5,6 +5,7 @@
 //   item/<application>/record/<profile>/<key>              what is known of the newest version
 //   item/<application>/value/<profile>/<key>               the value, in any other profile
 //   history/<application>/<profile>/<key, escaped>/<version>.<second>
+//                                                          and .<revision> of a change that another etcd client made
 //   schema/<application>/(key|pattern)/<key or pattern>
 //   subscriber/<application>/<id>                          on the lease of the gateway that serves it
 //   acknowledged/<application>/<id>                        on the same
@@ -19,6 +20,8 @@ export interface EntryName extends ItemName {
   readonly version: number;
   /** When it was written, in whole seconds since 1970. */
   readonly second: number;
+  /** Of a change that another etcd client made, its revision; 0n: that at which the version was written. */
+  readonly externalRevision: bigint;
 }
 
 /** Which keys a schema holds for. */
@@ -44,7 +47,7 @@ export interface ConfigKeys {
   readItem(key: Uint8Array): { readonly kind: 'value' | 'record'; readonly name: ItemName } | undefined;
   /** Whether a key is one of `defaults`. */
   isDefault(key: Uint8Array): boolean;
-  /** The application that a key is under, one of no item too; empty: none. */
+  /** The application in whose `defaultsOf` or `itemsOf` a key lies, one of no item too; empty: none. */
   applicationOf(key: Uint8Array): string;
 
   readonly history: KeySpan;
@@ -79,6 +82,7 @@ const MAX_APPLICATION_BYTES = 256;
 const MAX_PROFILE_BYTES = 128;
 const MAX_KEY_BYTES = 1_024;
 const SECOND_DIGITS = 11;
+const SLASH = 0x2f;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what names must not hold.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const encoder = new TextEncoder();
@@ -93,6 +97,7 @@ export function createConfigKeys(prefix: string): ConfigKeys {
   const imports = `${root}import/`;
 
   const defaultsSpan = span(defaults);
+  const itemsSpan = span(items);
 
   const itemsOf = (application: string) => `${items}${nameSegment(application)}/`;
   const recordsOf = (application: string, profile: string) =>
@@ -111,7 +116,7 @@ export function createConfigKeys(prefix: string): ConfigKeys {
 
   return {
     defaults: defaultsSpan,
-    items: span(items),
+    items: itemsSpan,
     defaultsOf: (application) => span(`${defaults}${application}/`),
     itemsOf: (application) => span(itemsOf(application)),
     values: (application, profile, keyPrefix = '') => span(valuesOf(application, profile) + keyPrefix),
@@ -138,12 +143,13 @@ export function createConfigKeys(prefix: string): ConfigKeys {
 
     isDefault: (bytes) => contains(defaultsSpan, bytes),
     applicationOf(bytes) {
-      const text = textOf(bytes.subarray(0, bytes.lastIndexOf(SLASH) + 1)) ?? textUpTo(bytes);
-      const prefixed = [defaults, items].find((each) => text?.startsWith(each));
-      if (text === undefined || prefixed === undefined) return '';
-      const [segment = '', ...rest] = text.slice(prefixed.length).split('/');
-      if (rest.length === 0) return '';
-      return prefixed === items ? nameIn(segment) : segment;
+      const range = [defaultsSpan, itemsSpan].find((each) => contains(each, bytes));
+      const start = range?.start.length ?? 0;
+      const end = bytes.indexOf(SLASH, start);
+      // What comes behind the application need not be UTF-8.
+      const segment = range === undefined || end < 0 ? undefined : textOf(bytes.subarray(start, end));
+      if (segment === undefined) return '';
+      return range === itemsSpan ? nameIn(segment) : segment;
     },
 
     history: span(history),
@@ -151,20 +157,25 @@ export function createConfigKeys(prefix: string): ConfigKeys {
       span(historyOf(application) + (profile === undefined ? '' : `${nameSegment(profile)}/`)),
     versionsOf: (name) => span(versionsOf(name)),
     version: (name, version) => span(versionOf(name, version)),
-    entry: (name) =>
-      encoder.encode(versionOf(name, name.version) + String(name.second).padStart(SECOND_DIGITS, '0')),
+    entry: (name) => {
+      const { version, second, externalRevision } = name;
+      const external = externalRevision === 0n ? '' : `.${numberSegment(externalRevision)}`;
+      return encoder.encode(
+        versionOf(name, version) + String(second).padStart(SECOND_DIGITS, '0') + external,
+      );
+    },
     readEntry(bytes) {
       const text = textOf(bytes);
       if (!text?.startsWith(history)) return undefined;
       const [application = '', profile = '', key = '', entry = '', ...more] = text
         .slice(history.length)
         .split('/');
-      const [version = '', second = ''] = entry.split('.');
-      const number = segmentNumber(version);
-      const name = nameOf(segmentName(application), segmentName(profile), segmentName(key));
-      if (name === undefined || number === undefined || !/^\d{11}$/.test(second) || more.length > 0)
-        return undefined;
-      return { ...name, version: Number(number), second: Number(second) };
+      const [version = '', second = '', external = numberSegment(0n), ...rest] = entry.split('.');
+      const [number, externalRevision] = [segmentNumber(version), segmentNumber(external)];
+      const name = nameOf(nameIn(application), nameIn(profile), nameIn(key));
+      if (name === undefined || number === undefined || externalRevision === undefined) return undefined;
+      if (!/^\d{11}$/.test(second) || rest.length + more.length > 0) return undefined;
+      return { ...name, version: Number(number), second: Number(second), externalRevision };
     },
 
     schemasOf: (application) => span(under('schema', application)),
@@ -197,8 +208,16 @@ function nameOf(application: string, profile: string, key: string): ItemName | u
   return isName ? { application, profile, key } : undefined;
 }
 
+/** Empty: no name is written so. */
+function nameIn(segment: string): string {
+  const name = segmentName(segment);
+  return nameSegment(name) === segment ? name : '';
+}
+
 function fits(text: string, maxBytes: number): boolean {
-  return text !== '' && encoder.encode(text).length <= maxBytes && !CONTROL.test(text);
+  // No unit of UTF-16 takes more than three bytes of UTF-8.
+  const isShort = text.length * 3 <= maxBytes || encoder.encode(text).length <= maxBytes;
+  return text !== '' && isShort && !CONTROL.test(text);
 }
 
 function span(text: string): KeySpan {

@@ -6,12 +6,15 @@ import type { Clock } from '../clock.ts';
 import type { KeySpan } from '../key-range.ts';
 import { type Freshness, revisionInFuture } from '../reading/fresh-read.ts';
 import { Bell } from '../session/bell.ts';
-import type { AtRevision, KeyValueStore, OperationOptions, OperationResult } from '../store.ts';
+import type { AtRevision, KeyValueStore, OperationOptions, OperationResult, TxnResult } from '../store.ts';
+import { compareTexts } from '../text-order.ts';
 import { type FollowedChange, Follower } from '../watch/follower.ts';
+import { Gathering } from '../watch/gathering.ts';
 import type { Watch } from '../watch/watch.ts';
-import { ApplicationMemory, type ValueChange } from './application-memory.ts';
-import type { ConfigItem, ItemName, ItemState } from './config-item.ts';
+import { ApplicationMemory } from './application-memory.ts';
+import type { ConfigItem, ItemName, ItemState, ValueChange } from './config-item.ts';
 import type { ConfigKeys } from './config-keys.ts';
+import { ItemMap } from './item-map.ts';
 
 /** What it needs. */
 export interface ConfigMemoryDeps {
@@ -29,6 +32,8 @@ export interface ApplicationSummary {
   readonly profiles: readonly string[];
 }
 
+/** What is read for many is not given up with one of them; the store bounds its time. */
+const SHARED = { signal: new AbortController().signal };
 const NONE: ReadonlyMap<string, ConfigItem> = new Map();
 
 /** Follows until it is disposed. */
@@ -37,9 +42,13 @@ export class ConfigMemory implements Disposable {
   readonly #unrecorded: (name: ItemName) => void;
   readonly #applications = new Map<string, ApplicationMemory>();
   readonly #bells = new Set<Bell>();
+  /** By application; of all: by none. */
+  readonly #reads = new Gathering<AtRevision<TxnResult>>();
   readonly #defaults: Follower;
   readonly #items: Follower;
   readonly #touched = new Set<string>();
+  /** Where something may be held back. */
+  readonly #holding = new Set<ApplicationMemory>();
   #isWhole = false;
 
   /** @param unrecorded is told of items that another etcd client has changed, or seems to have. */
@@ -64,14 +73,27 @@ export class ConfigMemory implements Disposable {
   /** What is shown is true at it, or later. */
   get revision(): bigint {
     let least = min(this.#defaults.revision, this.#items.revision);
-    for (const { heldRevision } of this.#applications.values())
-      if (heldRevision !== undefined) least = min(least, heldRevision - 1n);
+    for (const memory of this.#holding) {
+      const { heldRevision } = memory;
+      if (heldRevision === undefined) this.#holding.delete(memory);
+      else least = min(least, heldRevision - 1n);
+    }
     return least;
   }
 
   /** The items of a profile, by key, in no order. */
   items(application: string, profile: string): ReadonlyMap<string, ConfigItem> {
     return this.#applications.get(application)?.items(profile) ?? NONE;
+  }
+
+  /** The items of a profile as they are now: the same map for as long as nothing changes. */
+  itemMap(application: string, profile: string): ItemMap {
+    return this.#applications.get(application)?.itemMap(profile) ?? ItemMap.EMPTY;
+  }
+
+  /** The latest revision at which an item that is there, or what is known of one, was changed. */
+  lastChange(application: string): bigint {
+    return this.#applications.get(application)?.lastChange ?? 0n;
   }
 
   /** The profiles in which an application has items, in order. */
@@ -81,7 +103,7 @@ export class ConfigMemory implements Disposable {
 
   /** The names of all applications that are known, of those too whose items are gone. */
   names(): readonly string[] {
-    return [...this.#applications.keys()].sort();
+    return [...this.#applications.keys()].sort(compareTexts);
   }
 
   /** The applications that have items, in the order of their names. */
@@ -147,9 +169,8 @@ export class ConfigMemory implements Disposable {
     this.#bells.add(bell);
     try {
       for (;;) {
-        const { results, revision } = await store.txn(
-          { kind: 'txn', compares: [], success, failure: [] },
-          options,
+        const { results, revision } = await this.#reads.join(application ?? '', options, () =>
+          store.txn({ kind: 'txn', compares: [], success, failure: [] }, SHARED),
         );
         for (;;) {
           if (this.#isAt(application, results)) return { value: answer(), revision };
@@ -158,6 +179,24 @@ export class ConfigMemory implements Disposable {
           await bell.heard(options);
         }
       }
+    } finally {
+      this.#bells.delete(bell);
+    }
+  }
+
+  /** Resolves when this knows of an item at least what a read of its keys has found. */
+  async caughtUp(
+    { name, value, revision }: ItemState & { readonly revision: bigint },
+    options: OperationOptions,
+  ): Promise<void> {
+    await this.#whole(options);
+    const { keys } = this.#deps;
+    const follower = keys.isDefault(keys.value(name)) ? this.#defaults : this.#items;
+    const bell = new Bell();
+    this.#bells.add(bell);
+    try {
+      while (follower.revision < revision && this.state(name).value?.modRevision !== value?.modRevision)
+        await bell.heard(options);
     } finally {
       this.#bells.delete(bell);
     }
@@ -192,12 +231,12 @@ export class ConfigMemory implements Disposable {
 
   #take({ key, kv, revision }: FollowedChange): void {
     const { keys } = this.#deps;
-    const application = keys.applicationOf(key);
-    const memory = this.#memoryOf(application);
     const read = keys.readItem(key);
+    const application = read?.name.application ?? keys.applicationOf(key);
+    const memory = this.#memoryOf(application);
     this.#touched.add(application);
     if (read?.kind === 'record') memory.setRecord(read.name, kv);
-    else if (read !== undefined) memory.setValue(read.name, kv, revision);
+    else if (read !== undefined) memory.setValue(read.name, kv, kv?.modRevision ?? revision);
     const isDefault = keys.isDefault(key);
     (isDefault ? memory.values : memory.records).set(key, kv);
   }
@@ -209,8 +248,10 @@ export class ConfigMemory implements Disposable {
     const revision = min(this.#defaults.revision, this.#items.revision);
     for (const name of this.#touched) {
       const memory = this.#applications.get(name);
-      memory?.settle(revision, isFirst);
-      if (memory?.isEmpty) this.#applications.delete(name);
+      if (memory === undefined) continue;
+      memory.settle(revision, isFirst);
+      if (memory.isEmpty) this.#applications.delete(name);
+      else if (memory.heldRevision !== undefined) this.#holding.add(memory);
     }
     this.#touched.clear();
     for (const bell of this.#bells) bell.ring();

@@ -1,16 +1,17 @@
 // Reading configuration: items, layers, history and what differs.
 
 import { DomainError } from '../errors.ts';
-import { type Freshness, revisionInFuture } from '../reading/fresh-read.ts';
+import { type Freshness, freshRead, revisionInFuture } from '../reading/fresh-read.ts';
 import type { AtRevision, KeyValueStore, OperationOptions } from '../store.ts';
+import { compareTexts } from '../text-order.ts';
 import { type ConfigChange, type ConfigItem, type ItemName, itemOf } from './config-item.ts';
 import type { ConfigKeys } from './config-keys.ts';
 import type { ApplicationSummary, ConfigMemory } from './config-memory.ts';
 import { changesBetween, itemOfVersion, type Pair, pairsAt, pairsOf } from './diff.ts';
 import { readNewestVersion, readVersion } from './history.ts';
-import { readState } from './recorder.ts';
-import { layersOf, type ResolvedItem, resolve } from './resolve.ts';
-import { holdsFor, type KeySchema, readSchemas } from './schemas.ts';
+import { type Recorder, readState } from './recorder.ts';
+import { layersOf, type ResolvedItem, type Resolver } from './resolve.ts';
+import { type KeySchema, schemasIn, schemasRead } from './schemas.ts';
 import type { Vault } from './vault.ts';
 
 /** What is compared. `to…` 0: the newest. */
@@ -41,6 +42,8 @@ export interface ConfigReadsDeps {
   readonly keys: ConfigKeys;
   readonly memory: ConfigMemory;
   readonly vault: Vault;
+  readonly recorder: Recorder;
+  readonly resolver: Resolver;
 }
 
 /** Returns one item. Rejects with CONFIG_ITEM_NOT_FOUND. */
@@ -75,14 +78,14 @@ export async function listApplications(
 > {
   const { prefix, after, pageSize, ...freshness } = query;
   const { value, revision } = await memory.fresh(undefined, () => memory.applications(), freshness, options);
-  const rest = value.filter(({ name }) => name.startsWith(prefix) && name > after);
+  const rest = value.filter(({ name }) => name.startsWith(prefix) && compareTexts(name, after) > 0);
   const applications = rest.slice(0, pageSize);
   return { applications, next: rest.length > pageSize ? applications.at(-1)?.name : undefined, revision };
 }
 
 /** Returns what counts in the end, of `default` and the layers over it. */
 export async function resolveItems(
-  { memory }: ConfigReadsDeps,
+  { memory, resolver }: ConfigReadsDeps,
   application: string,
   profiles: readonly string[],
   freshness: Freshness,
@@ -91,7 +94,7 @@ export async function resolveItems(
   const layers = layersOf(profiles);
   const { value: items, revision } = await memory.fresh(
     application,
-    () => resolve(layers.map((profile) => memory.items(application, profile))),
+    () => resolver(layers.map((profile) => memory.itemMap(application, profile))),
     freshness,
     options,
   );
@@ -140,12 +143,15 @@ export async function getSchemas(
   { store, keys }: ConfigReadsDeps,
   application: string,
   key: string,
-  { minRevision }: Freshness,
+  freshness: Freshness,
   options: OperationOptions,
 ): Promise<AtRevision<{ readonly schemas: readonly KeySchema[] }>> {
-  const { schemas, revision } = await readSchemas(store, keys, application, options);
-  if (revision < minRevision) throw revisionInFuture(minRevision, revision);
-  return { schemas: schemas.filter((schema) => key === '' || holdsFor(schema, key)), revision };
+  const { kvs, revision } = await freshRead(
+    (serializable) => store.read({ ...schemasRead(keys, application), serializable }, options),
+    freshness,
+  );
+  const schemas = schemasIn(keys, kvs);
+  return { schemas: schemas.filter((schema) => key === '' || schema.holdsFor(key)), revision };
 }
 
 async function pairsFor(
@@ -166,7 +172,16 @@ async function pairsFor(
       return { pairs: [pair], revision: from.revision < to.revision ? from.revision : to.revision };
     }
     case 'revisions': {
+      const { memory, recorder } = deps;
       const { application, profile, fromRevision, toRevision } = query;
+      // The history is to hold what others have written until now.
+      const { value: states, revision } = await memory.exactly(
+        application,
+        () => memory.states(application, profile),
+        options,
+      );
+      for (const state of states)
+        if (recorder.hasUnrecorded({ ...state, revision })) await recorder.record(state.name, options);
       return pairsAt(deps, application, profile, { from: fromRevision, to: toRevision }, options);
     }
     case 'profiles': {
@@ -183,7 +198,7 @@ async function pairsFor(
 }
 
 function sorted(items: Iterable<ConfigItem>): readonly ConfigItem[] {
-  return [...items].sort((a, b) => (a.key < b.key ? -1 : 1));
+  return [...items].sort((a, b) => compareTexts(a.key, b.key));
 }
 
 function itemNotFound({ application, profile, key }: ItemName): DomainError {

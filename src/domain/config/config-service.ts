@@ -30,8 +30,9 @@ import { type ItemVersion, listVersions, readVersion } from './history.ts';
 import { type Imported, type ImportRequest, importText } from './import-text.ts';
 import { type ItemsPage, type ListItemsQuery, listItems } from './list-items.ts';
 import { Recorder } from './recorder.ts';
-import type { ResolvedItem } from './resolve.ts';
+import { createResolver, type ResolvedItem } from './resolve.ts';
 import { Retention, type RetentionBounds } from './retention.ts';
+import { changeRevision } from './revision-mismatch.ts';
 import { type Rotated, rotateSecrets } from './rotate-secrets.ts';
 import type { KeySchema } from './schemas.ts';
 import { type SchemaViolation, type SetSchemaRequest, setSchema } from './set-schema.ts';
@@ -134,7 +135,11 @@ export interface ConfigService extends AsyncDisposable {
     said: Acknowledgement,
     options: OperationOptions,
   ): Promise<{ readonly revision: bigint }>;
-  awaitDelivery(query: DeliveryQuery, options: OperationOptions): Promise<DeliveryReport>;
+  /** See {@link awaitDelivery}; `revision` undefined: that of the last change of the profile. */
+  awaitDelivery(
+    query: Omit<DeliveryQuery, 'revision'> & { readonly revision: bigint | undefined },
+    options: OperationOptions,
+  ): Promise<DeliveryReport>;
   /** See {@link rotateSecrets}. */
   rotateSecrets(application: string | undefined, options: OperationOptions): Promise<AtRevision<Rotated>>;
 }
@@ -166,10 +171,11 @@ export function createConfigService(deps: ConfigServiceDeps, bounds: RetentionBo
     vault,
     state: (name) => memory.state(name),
     trail: (name) => memory.trail(name),
+    caughtUp: (state, options) => memory.caughtUp(state, options),
     wrote: (application, count) => retention.wrote(application, count),
   });
   const subscribers = new Subscribers(deps);
-  const all = { ...deps, vault, memory, recorder };
+  const all = { ...deps, vault, memory, recorder, resolver: createResolver() };
   memory.follow();
 
   async function edit(request: EditRequest, options: OperationOptions): Promise<Edited> {
@@ -227,7 +233,10 @@ export function createConfigService(deps: ConfigServiceDeps, bounds: RetentionBo
     subscribe: (application, id, details) => subscribers.open(application, id, details),
     subscribers: (application, page, options) => listSubscribers(deps, application, page, options),
     acknowledge: (application, id, said, options) => acknowledge(deps, application, id, said, options),
-    awaitDelivery: (query, options) => awaitDelivery(deps, query, options),
+    async awaitDelivery({ revision, ...query }, options) {
+      const published = revision ?? (await lastChange(memory, query, options));
+      return awaitDelivery(deps, { ...query, revision: published }, options);
+    },
     rotateSecrets: (application, options) => rotateSecrets(all, application, options),
 
     async [Symbol.asyncDispose]() {
@@ -238,6 +247,27 @@ export function createConfigService(deps: ConfigServiceDeps, bounds: RetentionBo
       await subscribers[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Returns the revision of the last change of a profile; what was published before is waited for where nothing is new. */
+async function lastChange(
+  memory: ConfigMemory,
+  { application, profile }: Pick<DeliveryQuery, 'application' | 'profile'>,
+  options: OperationOptions,
+): Promise<bigint> {
+  const { value } = await memory.exactly(
+    application,
+    () => {
+      let last = 0n;
+      for (const state of memory.states(application, profile)) {
+        const revision = changeRevision(state);
+        if (revision > last) last = revision;
+      }
+      return last;
+    },
+    options,
+  );
+  return value;
 }
 
 function cannotBringBack(version: number): DomainError {

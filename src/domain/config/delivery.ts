@@ -37,8 +37,8 @@ export interface DeliveryDeps {
 }
 
 /**
- * Resolves when as many of those who watch as were asked for have applied a revision, when it is certain that they will not, or
- * when the time is over. Who comes later does not count; who goes does not either.
+ * Resolves when as many of those who watch as were asked for have applied a revision, when too many have failed for that, or when
+ * the time is over. Who comes later does not count; who goes does not either.
  */
 export async function awaitDelivery(
   deps: DeliveryDeps,
@@ -74,8 +74,9 @@ export async function awaitDelivery(
         acknowledged,
         { revision, percent },
       );
-      const isSettled = report.appliedCount + report.failedCount === report.subscriberCount;
-      if (report.isReached || isSettled || isOver) return report;
+      const { subscriberCount, failedCount } = report;
+      const isReachable = (subscriberCount - failedCount) * 100 >= subscriberCount * percent;
+      if (report.isReached || !isReachable || isOver) return report;
       await bell.heard({ signal });
     }
   } finally {

@@ -5,7 +5,9 @@ import { revisionInFuture } from '../reading/fresh-read.ts';
 import { type ListCursor, list } from '../reading/list.ts';
 import { readKeys } from '../reading/read-keys.ts';
 import type { AtRevision, KeyValue, OperationOptions } from '../store.ts';
+import { compareTexts } from '../text-order.ts';
 import type { ConfigChange, ConfigItem } from './config-item.ts';
+import type { EntryName } from './config-keys.ts';
 import { type HistoryDeps, type ItemVersion, versionIn, versionNotFound } from './history.ts';
 import type { Vault } from './vault.ts';
 
@@ -13,6 +15,12 @@ import type { Vault } from './vault.ts';
 export interface Pair {
   readonly from: ConfigItem | undefined;
   readonly to: ConfigItem | undefined;
+}
+
+/** A version in the history, without its value. */
+interface Entry {
+  readonly name: EntryName;
+  readonly kv: KeyValue;
 }
 
 const PAGE_SIZE = 1_000;
@@ -41,7 +49,7 @@ export function pairsOf(
   from: ReadonlyMap<string, ConfigItem>,
   to: ReadonlyMap<string, ConfigItem>,
 ): readonly Pair[] {
-  const keys = [...new Set([...from.keys(), ...to.keys()])].sort();
+  const keys = [...new Set([...from.keys(), ...to.keys()])].sort(compareTexts);
   return keys.map((key) => ({ from: from.get(key), to: to.get(key) }));
 }
 
@@ -58,13 +66,12 @@ export async function pairsAt(
   { from, to }: { readonly from: bigint; readonly to: bigint },
   options: OperationOptions,
 ): Promise<AtRevision<{ readonly pairs: readonly Pair[] }>> {
-  const { keys } = deps;
   const { entries, revision } = await listEntries(deps, application, profile, options);
   for (const each of [from, to]) if (each > revision) throw revisionInFuture(each, revision);
   const differing: { readonly from: KeyValue | undefined; readonly to: KeyValue | undefined }[] = [];
-  for (const [, versions] of entries) {
-    const [was, is] = [from, to || revision].map((at) => newestAt(keys, versions, at));
-    if (was !== is) differing.push({ from: was, to: is });
+  for (const [, versions] of [...entries].sort(([a], [b]) => compareTexts(a, b))) {
+    const [was, is] = [from, to || revision].map((at) => newestAt(versions, at));
+    if (was !== is) differing.push({ from: was?.kv, to: is?.kv });
   }
   const wanted = differing.flatMap((pair) => [pair.from, pair.to]).filter((kv) => kv !== undefined);
   const found = await readAll(deps, wanted, options);
@@ -75,25 +82,25 @@ export async function pairsAt(
   return { pairs: differing.map((pair) => ({ from: itemIn(pair.from), to: itemIn(pair.to) })), revision };
 }
 
-/** Lists the history of a profile, without values, by item, in the order of their keys and versions. */
+/** Lists the history of a profile, without values, by key, in the order of versions. */
 async function listEntries(
   { store, keys }: HistoryDeps,
   application: string,
   profile: string,
   options: OperationOptions,
-): Promise<{ readonly entries: ReadonlyMap<string, readonly KeyValue[]>; readonly revision: bigint }> {
+): Promise<{ readonly entries: ReadonlyMap<string, readonly Entry[]>; readonly revision: bigint }> {
   const range = keys.historyOf(application, profile);
   const query = { range, view: 'keys', order: 'ascending', pageSize: PAGE_SIZE } as const;
-  const entries = new Map<string, KeyValue[]>();
+  const entries = new Map<string, Entry[]>();
   for (let cursor: ListCursor | undefined; ; ) {
     const freshness = { revision: 0n, serializable: false, minRevision: 0n };
     const page = await list(store, { ...query, ...freshness, cursor }, options);
     for (const kv of page.kvs) {
-      const key = keys.readEntry(kv.key)?.key;
-      if (key === undefined) continue;
-      const versions = entries.get(key);
-      if (versions === undefined) entries.set(key, [kv]);
-      else versions.push(kv);
+      const name = keys.readEntry(kv.key);
+      if (name === undefined) continue;
+      const versions = entries.get(name.key);
+      if (versions === undefined) entries.set(name.key, [{ name, kv }]);
+      else versions.push({ name, kv });
     }
     if (page.next === undefined) return { entries, revision: page.revision };
     cursor = page.next;
@@ -101,14 +108,11 @@ async function listEntries(
 }
 
 /** The newest version at a revision; undefined: there was none yet. Throws CONFIG_VERSION_NOT_FOUND where that is not known. */
-function newestAt(
-  keys: HistoryDeps['keys'],
-  versions: readonly KeyValue[],
-  revision: bigint,
-): KeyValue | undefined {
-  const newest = versions.findLast(({ createRevision }) => createRevision <= revision);
-  const [oldest] = versions;
-  const name = oldest && keys.readEntry(oldest.key);
+function newestAt(versions: readonly Entry[], revision: bigint): Entry | undefined {
+  const newest = versions.findLast(
+    ({ name, kv }) => (name.externalRevision || kv.createRevision) <= revision,
+  );
+  const name = versions[0]?.name;
   if (newest === undefined && name !== undefined && name.version > 1)
     throw versionNotFound(name, name.version - 1);
   return newest;

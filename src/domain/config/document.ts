@@ -34,7 +34,7 @@ export type Imported =
   | { readonly kind: 'entries'; readonly entries: readonly TransferEntry[] }
   | { readonly kind: 'problem'; readonly problem: Problem };
 
-/** Reads and checks documents. Nothing here throws because of what a text holds, or takes longer than a second. */
+/** Reads and checks documents. Nothing here throws because of what a text holds, or takes longer than two seconds. */
 export interface Documents {
   /** Reads a value as what it is said to be. */
   parse(contentType: ContentType, text: string): Parsed;

@@ -4,12 +4,12 @@
 import type { Clock } from '../clock.ts';
 import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
-import { singleKey } from '../key-range.ts';
+import { type KeyRange, singleKey } from '../key-range.ts';
 import type { KeyValueStore, Operation, OperationOptions } from '../store.ts';
 import { delay } from '../watch/delay.ts';
 import { conditionalTxn, type Expectation } from '../writing/conditional-txn.ts';
 import { nested } from '../writing/nested-txn.ts';
-import { type ConfigChange, type ItemName, type ItemState, isRecorded } from './config-item.ts';
+import type { ConfigChange, ItemName, ItemState } from './config-item.ts';
 import type { ConfigKeys } from './config-keys.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { Documents } from './document.ts';
@@ -69,8 +69,10 @@ export interface EditDeps {
 const MAX_SINGLE = 50;
 const ATTEMPTS = 100;
 const MAX_DELAY_MS = 50;
-/** What etcd takes in one request (--max-request-bytes), less what surrounds it. */
+/** What etcd takes in one request (--max-request-bytes). */
 const MAX_REQUEST_BYTES = 1_572_864;
+/** What a request has besides, a fence included. */
+const SURROUNDING_BYTES = 8_192;
 const OPERATION_BYTES = 32;
 
 /** What a change is worked out from. */
@@ -119,17 +121,17 @@ export async function editItems(
 }
 
 /** Reads what is there, when all that others have changed of it is recorded. */
-async function read(
-  deps: EditDeps,
-  { application, profile, edits, expectedRevision }: EditRequest,
-  options: OperationOptions,
-): Promise<Before> {
+async function read(deps: EditDeps, request: EditRequest, options: OperationOptions): Promise<Before> {
   const { memory, recorder } = deps;
+  const { application, profile, edits, expectedRevision } = request;
   const names = edits.map(({ key }): ItemName => ({ application, profile, key }));
   for (;;) {
     const isWhole = names.length > MAX_SINGLE || expectedRevision !== undefined;
-    const before = isWhole ? await readWhole(deps, names, options) : await readSingle(deps, names, options);
-    const unrecorded = [...before.states.values()].filter((state) => !isRecorded(state));
+    const readNow = isWhole ? readWhole : readSingle;
+    const before = await readNow(deps, request, names, options);
+    const { revision } = before;
+    const states = before.profile ?? [...before.states.values()];
+    const unrecorded = states.filter((state) => recorder.hasUnrecorded({ ...state, revision }));
     if (unrecorded.length === 0) return before;
     memory.follow();
     for (const { name } of unrecorded) await recorder.record(name, options);
@@ -138,13 +140,14 @@ async function read(
 
 async function readSingle(
   { store, keys }: EditDeps,
+  { application }: EditRequest,
   names: readonly ItemName[],
   options: OperationOptions,
 ): Promise<Before> {
   const reads = names.flatMap((name) =>
     [keys.value(name), keys.record(name)].map((key) => ({ kind: 'read', range: singleKey(key) }) as const),
   );
-  const schemas = schemasRead(keys, names[0]?.application ?? '');
+  const schemas = schemasRead(keys, application);
   const { results, revision } = await store.txn(
     { kind: 'txn', compares: [], success: [schemas, ...reads], failure: [] },
     options,
@@ -162,20 +165,22 @@ async function readSingle(
 
 async function readWhole(
   { store, keys, memory }: EditDeps,
+  { application, profile }: EditRequest,
   names: readonly ItemName[],
   options: OperationOptions,
 ): Promise<Before> {
-  const [{ application, profile } = { application: '', profile: '' }] = names;
-  // A schema that is set after they were read is found by the condition on them.
-  const { schemas, revision: schemasRevision } = await readSchemas(store, keys, application, options);
-  const { value, revision } = await memory.exactly(
-    application,
-    () => ({
-      states: new Map(names.map((name) => [name.key, memory.state(name)])),
-      profile: memory.states(application, profile),
-    }),
-    options,
-  );
+  // Each has a condition with the revision that it was read at: what changes after that is found by it.
+  const [{ schemas, revision: schemasRevision }, { value, revision }] = await Promise.all([
+    readSchemas(store, keys, application, options),
+    memory.exactly(
+      application,
+      () => ({
+        states: new Map(names.map((name) => [name.key, memory.state(name)])),
+        profile: memory.states(application, profile),
+      }),
+      options,
+    ),
+  ]);
   return { revision, schemas, schemasRevision, ...value };
 }
 
@@ -213,7 +218,7 @@ async function write(
     expectations.push({ range, expectedRevision: step.modRevision });
     operations.push({ kind: 'delete', range });
   }
-  requireFits(operations);
+  requireFits(operations, expectations);
   const conditions = expectations.length + (fence === undefined ? 0 : 1);
   return conditionalTxn(store, nested(operations, conditions), { fence, expectations }, options);
 }
@@ -247,13 +252,21 @@ function requireDistinct(edits: readonly Edit[]): void {
   }
 }
 
-function requireFits(operations: readonly Operation[]): void {
-  let bytes = 0;
+/** Throws REQUEST_TOO_LARGE where etcd would, rather a little early than without the limit. */
+function requireFits(operations: readonly Operation[], expectations: readonly Expectation[]): void {
+  let bytes = SURROUNDING_BYTES;
   for (const operation of operations) {
     bytes += OPERATION_BYTES;
     if (operation.kind === 'put') bytes += operation.key.length + operation.value.length;
+    else if (operation.kind === 'delete') bytes += rangeBytes(operation.range);
   }
+  // Each is compared, and read where it is not met.
+  for (const { range } of expectations) bytes += 2 * (OPERATION_BYTES + rangeBytes(range));
   if (bytes > MAX_REQUEST_BYTES) throw tooLarge(bytes);
+}
+
+function rangeBytes(range: KeyRange): number {
+  return range.kind === 'key' ? range.key.length : range.start.length + (range.end?.length ?? 0);
 }
 
 function tooLarge(bytes: number): DomainError {

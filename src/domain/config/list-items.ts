@@ -4,6 +4,7 @@ import type { Freshness } from '../reading/fresh-read.ts';
 import { type ListCursor, list } from '../reading/list.ts';
 import { readKeys } from '../reading/read-keys.ts';
 import type { AtRevision, KeyValueStore, OperationOptions } from '../store.ts';
+import { compareTexts } from '../text-order.ts';
 import { type ConfigItem, itemOf } from './config-item.ts';
 import type { ConfigKeys } from './config-keys.ts';
 import type { ConfigMemory } from './config-memory.ts';
@@ -61,7 +62,7 @@ async function fromMemory(
   );
   const bytes = value.reduce((sum, item) => sum + item.value.length, 0);
   if (value.length > pageSize || bytes > MAX_BYTES) return undefined;
-  const items = value.sort((a, b) => (a.key < b.key ? -1 : 1));
+  const items = value.sort((a, b) => compareTexts(a.key, b.key));
   return { items, totalSize: BigInt(items.length), next: undefined, revision };
 }
 

@@ -120,6 +120,7 @@ function operationsOf(
     ...name,
     version: says.version,
     second: Math.floor(says.updateWallMs / 1_000),
+    externalRevision: 0n,
   });
   return [
     says.isDeleted

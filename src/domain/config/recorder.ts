@@ -3,25 +3,31 @@
 // Every gateway does so, from its start on. The record is compared in the transaction that writes it, so that each change is
 // recorded once, in order. A gateway that was down finds the last change on its return; what came in between is known only where
 // one gateway has seen it.
+//
+// The newest entry of the history says the same as the record. Where others wrote over the record, that is taken.
 
 import type { Clock } from '../clock.ts';
 import { writtenAt } from '../conditions.ts';
 import { singleKey } from '../key-range.ts';
 import { persistently } from '../persistently.ts';
-import type { KeyValue, KeyValueStore, Operation, OperationOptions } from '../store.ts';
-import type { ValueChange } from './application-memory.ts';
+import type { AtRevision, KeyValue, KeyValueStore, Operation, OperationOptions } from '../store.ts';
 import {
   type ItemName,
   type ItemState,
   isKeptSecret,
   isRecorded,
   itemId,
+  type RecordKey,
   recordedRevision,
+  recordKeyOf,
+  type ValueChange,
 } from './config-item.ts';
 import type { ConfigKeys } from './config-keys.ts';
 import type { Documents } from './document.ts';
+import { versionIn } from './history.ts';
+import { firstOf, unrecordedChanges } from './unrecorded-changes.ts';
 import type { Vault } from './vault.ts';
-import { entryValue, readRecord, recordValue, type VersionRecord } from './version-record.ts';
+import { entryValue, recordValue, type VersionRecord } from './version-record.ts';
 
 /** What it needs. */
 export interface RecorderDeps {
@@ -34,13 +40,15 @@ export interface RecorderDeps {
   readonly state: (name: ItemName) => ItemState;
   /** How an item's value came to be as it is, as far as this gateway has seen. */
   readonly trail: (name: ItemName) => readonly ValueChange[];
+  /** Resolves when this gateway has seen what a read of an item has found. */
+  readonly caughtUp: (state: ReadState, options: OperationOptions) => Promise<void>;
   /** Versions of an application were written. */
   readonly wrote: (application: string, count: number) => void;
 }
 
-/** Above it, a transaction would be larger than etcd takes; what is older is not recorded. */
-const MAX_RECORDED_BYTES = 1_000_000;
-const MAX_RECORDED_COUNT = 100;
+/** The keys of an item, as they were at a revision. */
+export type ReadState = AtRevision<ItemState>;
+
 const MAX_AT_ONCE = 4;
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -62,18 +70,26 @@ export class Recorder implements Disposable {
     if (this.#running < MAX_AT_ONCE) void this.#run();
   }
 
+  /** Returns whether there is something to record of an item, as far as this gateway has seen. */
+  hasUnrecorded(state: ReadState): boolean {
+    return !isRecorded(state) || unrecordedChanges(state, this.#deps.trail(state.name)).length > 0;
+  }
+
   /** Records what has not been of an item, if anything has not. Rejects as the store does. */
   async record(name: ItemName, options: OperationOptions): Promise<void> {
-    const { store, keys } = this.#deps;
+    const { store, keys, caughtUp, trail, wrote } = this.#deps;
     for (;;) {
-      const state = await readState(store, keys, name, options);
-      const changes = this.#unrecorded(state);
-      if (changes.length === 0) return;
+      const { newest, ...state } = await this.#read(name, options);
+      await caughtUp(state, options);
+      const record = trusted(state, newest);
+      const unrecorded = unrecordedChanges({ ...state, record }, trail(name));
+      if (unrecorded.length === 0 && record === state.record) return;
+      const changes = firstOf(unrecorded);
       const compares = [writtenAt(keys.record(name), state.record?.modRevision ?? 0n)];
-      const success = this.#operations(state, changes);
+      const success = this.#operations(name, record, changes);
       const { succeeded } = await store.txn({ kind: 'txn', compares, success, failure: [] }, options);
-      if (succeeded) return this.#deps.wrote(name.application, changes.length);
-      // Another gateway was first, perhaps with less than what is known here.
+      // Another gateway may have been first, with less than what is known here.
+      if (succeeded) wrote(name.application, changes.length);
     }
   }
 
@@ -82,12 +98,13 @@ export class Recorder implements Disposable {
   }
 
   async #run(): Promise<void> {
-    const { clock, state } = this.#deps;
+    const { clock, state, trail } = this.#deps;
     this.#running++;
     for (const [id, name] of this.#queue) {
       this.#queue.delete(id);
       // Of a change that was only slow to come, both halves may be here by now.
-      if (isRecorded(state(name)) || this.#abort.signal.aborted) continue;
+      const isDone = isRecorded(state(name)) && trail(name).length === 0;
+      if (isDone || this.#abort.signal.aborted) continue;
       await persistently(clock, () => this.record(name, this.#abort), this.#abort)
         // The store refuses it for good, as for want of space: it is noticed again with the next change, or the next write.
         .catch(() => {});
@@ -95,32 +112,38 @@ export class Recorder implements Disposable {
     this.#running--;
   }
 
-  /** What happened to a value after what its record tells of, in order. */
-  #unrecorded(state: ItemState & { readonly revision: bigint }): readonly ValueChange[] {
-    const { name, value, record, revision } = state;
-    const told = record === undefined ? 0n : recordedRevision(record);
-    const now = value?.modRevision ?? 0n;
-    const seen = this.#deps
-      .trail(name)
-      .filter(
-        (change) => change.revision > told && change.revision <= (value === undefined ? revision : now),
-      );
-    const last = seen.at(-1)?.kv?.modRevision ?? 0n;
-    const isSeen = value === undefined ? seen.length > 0 && last === 0n : last === now;
-    const wasThere = record !== undefined && !record.says.isDeleted;
-    const changes = [...seen];
-    if (!isSeen && (value === undefined ? wasThere || seen.length > 0 : now > told))
-      changes.push({ kv: value, revision: value?.modRevision ?? revision });
-    return withinBounds(changes);
+  async #read(
+    name: ItemName,
+    options: OperationOptions,
+  ): Promise<ReadState & { readonly newest: RecordKey | undefined }> {
+    const { store, keys } = this.#deps;
+    const reads = stateReads(keys, name);
+    const entry = { kind: 'read', range: keys.versionsOf(name), order: 'descending', limit: 1 } as const;
+    const { results, revision } = await store.txn(
+      { kind: 'txn', compares: [], success: [...reads, entry], failure: [] },
+      options,
+    );
+    const [value, record, found] = results.map((result) =>
+      result.kind === 'read' ? result.kvs[0] : undefined,
+    );
+    const version = found && versionIn(keys, found);
+    const newest = version && {
+      modRevision: record?.modRevision ?? 0n,
+      says: { ...version, valueRevision: version.revision, revision: 0n },
+    };
+    return { ...stateOf(name, value, record), revision, newest };
   }
 
-  #operations({ name, record }: ItemState, changes: readonly ValueChange[]): readonly Operation[] {
+  #operations(
+    name: ItemName,
+    record: RecordKey | undefined,
+    changes: readonly ValueChange[],
+  ): readonly Operation[] {
     const { clock, keys, documents, vault } = this.#deps;
-    const isSecret = isKeptSecret(record);
-    const contentType = record === undefined || record.says.isDeleted ? 'text' : record.says.contentType;
     const operations: Operation[] = [];
     let last: VersionRecord | undefined = record?.says;
     for (const { kv, revision } of changes) {
+      const contentType = last === undefined || last.isDeleted ? 'text' : last.contentType;
       const isKept = kv !== undefined && documents.parse(contentType, textOf(kv.value)).kind === 'data';
       const says: VersionRecord = {
         version: (last?.version ?? 0) + 1,
@@ -128,7 +151,7 @@ export class Recorder implements Disposable {
         author: '',
         comment: '',
         updateWallMs: clock.wallMs(),
-        isSecret: isSecret && kv !== undefined,
+        isSecret: isKeptSecret(last && { says: last }),
         isDeleted: kv === undefined,
         isExternal: true,
         rollbackOf: 0,
@@ -140,13 +163,18 @@ export class Recorder implements Disposable {
         ...name,
         version: says.version,
         second: Math.floor(says.updateWallMs / 1_000),
+        externalRevision: revision,
       });
       const isPlain = says.isSecret && kv !== undefined && !vault.isEncrypted(kv.value);
       const value = kv === undefined ? new Uint8Array() : vault.store(name, kv.value, isPlain);
       operations.push({ kind: 'put', key, value: entryValue({ record: says, value }) });
     }
-    if (last !== undefined)
-      operations.push({ kind: 'put', key: keys.record(name), value: recordValue(last) });
+    const key = keys.record(name);
+    operations.push(
+      last === undefined
+        ? { kind: 'delete', range: singleKey(key) }
+        : { kind: 'put', key, value: recordValue(last) },
+    );
     return operations;
   }
 }
@@ -157,10 +185,8 @@ export async function readState(
   keys: ConfigKeys,
   name: ItemName,
   options: OperationOptions,
-): Promise<ItemState & { readonly revision: bigint }> {
-  const success = [keys.value(name), keys.record(name)].map(
-    (key) => ({ kind: 'read', range: singleKey(key) }) as const,
-  );
+): Promise<ReadState> {
+  const success = stateReads(keys, name);
   const { results, revision } = await store.txn({ kind: 'txn', compares: [], success, failure: [] }, options);
   const [value, record] = results.map((result) => (result.kind === 'read' ? result.kvs[0] : undefined));
   return { ...stateOf(name, value, record), revision };
@@ -172,20 +198,24 @@ export function stateOf(
   value: KeyValue | undefined,
   record: KeyValue | undefined,
 ): ItemState {
-  const says = record && readRecord(record.value);
-  return { name, value, record: record && says && { modRevision: record.modRevision, says } };
+  return { name, value, record: recordKeyOf(record) };
 }
 
-/** The last of them. */
-function withinBounds(changes: readonly ValueChange[]): readonly ValueChange[] {
-  const kept: ValueChange[] = [];
-  let bytes = 0;
-  for (const change of [...changes].reverse()) {
-    bytes += change.kv?.value.length ?? 0;
-    if (kept.length > 0 && (bytes > MAX_RECORDED_BYTES || kept.length === MAX_RECORDED_COUNT)) break;
-    kept.unshift(change);
-  }
-  return kept;
+function stateReads(keys: ConfigKeys, name: ItemName) {
+  return [keys.value(name), keys.record(name)].map(
+    (key) => ({ kind: 'read', range: singleKey(key) }) as const,
+  );
+}
+
+/** The record, or what the history says where others wrote over it; undefined: nothing says anything of the item. */
+function trusted({ value, record }: ItemState, newest: RecordKey | undefined): RecordKey | undefined {
+  if (record === undefined) return newest;
+  const { version, isDeleted } = record.says;
+  const told = recordedRevision(record);
+  const isAhead =
+    value !== undefined && (told > value.modRevision || (isDeleted && told === value.modRevision));
+  const isOthers = version === 0 || isAhead || (newest !== undefined && newest.says.version !== version);
+  return isOthers ? newest : record;
 }
 
 function textOf(value: Uint8Array): string {

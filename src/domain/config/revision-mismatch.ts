@@ -1,11 +1,12 @@
 // The error of one who would overwrite what another has changed meanwhile.
 
 import { DomainError } from '../errors.ts';
-import type { ItemState } from './config-item.ts';
+import { type ItemState, isRecorded, recordedRevision } from './config-item.ts';
 
 /** Returns the revision of the last change of an item, its deletion included. */
-export function changeRevision({ value, record }: ItemState): bigint {
-  if (record !== undefined && record.says.revision !== 0n) return record.says.revision;
+export function changeRevision(state: ItemState): bigint {
+  const { value, record } = state;
+  if (record !== undefined && isRecorded(state)) return record.says.revision || recordedRevision(record);
   return value?.modRevision ?? record?.modRevision ?? 0n;
 }
 

@@ -79,14 +79,15 @@ async function rotateEntry(
   options: OperationOptions,
 ): Promise<Outcome> {
   const entry = readEntry(kv.value);
-  if (entry === undefined) return 'kept';
+  // A deletion has no value.
+  if (entry === undefined || entry.record.isDeleted) return 'kept';
   const value = encryptedAgain(cipher, name, entry.value);
   if (typeof value === 'string') return value;
   const put = { kind: 'put', key: kv.key, value: entryValue({ ...entry, value }) } as const;
   // One that is not as it was read was dropped, or encrypted again by another.
   const compares = [writtenAt(kv.key, kv.modRevision)];
-  await store.txn({ kind: 'txn', compares, success: [put], failure: [] }, options);
-  return 'rotated';
+  const { succeeded } = await store.txn({ kind: 'txn', compares, success: [put], failure: [] }, options);
+  return succeeded ? 'rotated' : 'kept';
 }
 
 async function rotateItem(

@@ -14,6 +14,8 @@ export interface KeySchema {
   readonly text: string;
   /** Of its last change. */
   readonly revision: bigint;
+  /** Whether it holds for a key. */
+  holdsFor(key: string): boolean;
 }
 
 /** What a value is checked by. */
@@ -40,9 +42,7 @@ export function schemasIn(
 ): readonly KeySchema[] {
   return kvs.flatMap(({ key, value, modRevision }) => {
     const target = keys.readSchema(key);
-    return target === undefined
-      ? []
-      : [{ target, text: new TextDecoder().decode(value), revision: modRevision }];
+    return target === undefined ? [] : [keySchema(target, new TextDecoder().decode(value), modRevision)];
   });
 }
 
@@ -57,9 +57,10 @@ export async function readSchemas(
   return { schemas: schemasIn(keys, kvs), revision };
 }
 
-/** Returns whether a schema holds for a key. */
-export function holdsFor({ target }: KeySchema, key: string): boolean {
-  return target.kind === 'key' ? target.text === key : compileGlob(target.text)(key);
+/** Returns a schema, ready to use. */
+export function keySchema(target: SchemaTarget, text: string, revision: bigint): KeySchema {
+  const holdsFor = target.kind === 'key' ? (key: string) => key === target.text : compileGlob(target.text);
+  return { target, text, revision, holdsFor };
 }
 
 /** Returns what is wrong with a value, by its content type and the schemas that hold for its key; empty: nothing. */
@@ -74,7 +75,7 @@ export function problemsOf(
   const parsed = documents.parse(contentType, text);
   if (parsed.kind === 'problem') return [parsed.problem];
   return schemas
-    .filter((schema) => holdsFor(schema, name.key))
+    .filter((schema) => schema.holdsFor(name.key))
     .flatMap((schema) => documents.violations(schema.text, contentType, text));
 }
 

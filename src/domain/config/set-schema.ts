@@ -4,12 +4,13 @@ import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import type { KeyValueStore, OperationOptions } from '../store.ts';
+import { compareTexts } from '../text-order.ts';
 import { conditionalTxn } from '../writing/conditional-txn.ts';
 import type { ItemName } from './config-item.ts';
 import type { ConfigKeys, SchemaTarget } from './config-keys.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { Documents, Problem } from './document.ts';
-import { MAX_SCHEMAS, placed, problemMetadata, problemsOf, readSchemas } from './schemas.ts';
+import { keySchema, MAX_SCHEMAS, placed, problemMetadata, problemsOf, readSchemas } from './schemas.ts';
 import type { Vault } from './vault.ts';
 
 /** A schema to set. */
@@ -38,6 +39,8 @@ export interface SetSchemaDeps {
 }
 
 const MAX_VIOLATIONS = 100;
+/** Of the schemas of an application, in characters. */
+const MAX_LENGTH = 1_048_576;
 
 /**
  * Sets a schema, and returns where items that are there break it.
@@ -53,8 +56,10 @@ export async function setSchema(
   const problem = schema === '' ? undefined : documents.schemaProblem(schema);
   if (problem !== undefined) throw schemaInvalid(problem);
   const { schemas } = await readSchemas(store, keys, application, options);
-  const isNew = !schemas.some((each) => each.target.kind === target.kind && each.target.text === target.text);
-  if (schema !== '' && isNew && schemas.length >= MAX_SCHEMAS) throw tooMany(application);
+  const others = schemas.filter(
+    (each) => each.target.kind !== target.kind || each.target.text !== target.text,
+  );
+  if (schema !== '') requireRoom(application, [schema, ...others.map(({ text }) => text)]);
 
   const key = keys.schema(application, target);
   const range = singleKey(key);
@@ -81,16 +86,16 @@ async function violationsNow(
       memory
         .profiles(application)
         .flatMap((profile) => [...memory.items(application, profile).values()])
-        .sort((a, b) => (a.key < b.key ? -1 : 1)),
+        .sort((a, b) => compareTexts(a.key, b.key)),
     options,
   );
   const violations: SchemaViolation[] = [];
+  const schemas = [keySchema(target, text, 0n)];
   for (const item of items) {
     const value = vault.open(item, item.value, item.isSecret);
     if (value === undefined) continue;
     const checked = { name: item, contentType: item.contentType, value };
-    for (const problem of problemsOf(documents, [{ target, text, revision: 0n }], checked))
-      violations.push({ name: item, problem });
+    for (const problem of problemsOf(documents, schemas, checked)) violations.push({ name: item, problem });
     if (violations.length >= MAX_VIOLATIONS) break;
   }
   return violations.slice(0, MAX_VIOLATIONS);
@@ -104,10 +109,17 @@ function schemaInvalid(problem: Problem): DomainError {
   );
 }
 
-function tooMany(application: string): DomainError {
+/** All of them are read with every write. */
+function requireRoom(application: string, texts: readonly string[]): void {
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
+  if (texts.length > MAX_SCHEMAS) throw tooMuch(application, `${MAX_SCHEMAS} schemas`, MAX_SCHEMAS);
+  if (length > MAX_LENGTH) throw tooMuch(application, `${MAX_LENGTH} characters of schemas`, MAX_LENGTH);
+}
+
+function tooMuch(application: string, what: string, limit: number): DomainError {
   return new DomainError(
     'LIMIT_REACHED',
-    `Application "${application}" has ${MAX_SCHEMAS} schemas, and may have no more; use patterns`,
-    { limit: String(MAX_SCHEMAS) },
+    `Application "${application}" may have no more than ${what}; use patterns`,
+    { limit: String(limit) },
   );
 }

@@ -56,14 +56,18 @@ const REPORT_MS = 1_000;
 const GATHER_MS = 5;
 const RETRY_MS = 1_000;
 const KNOWN_TIMEOUT_MS = 1_000;
-const MAX_AT_ONCE = 50;
+/** Each is one operation, or two; etcd takes 128 in one transaction unless it is told otherwise (--max-txn-ops). */
+const MAX_AT_ONCE = 60;
 
 /** Tells all gateways of the subscribers of this one, until it is disposed. */
 export class Subscribers implements AsyncDisposable {
   readonly #deps: SubscribersDeps;
   readonly #abort = new AbortController();
   readonly #open = new Set<Entry>();
-  readonly #dirty = new Set<Entry>();
+  /** To be written now: those who come and go, and who waited long enough. */
+  readonly #due = new Set<Entry>();
+  /** Were sent something since they were written. */
+  readonly #behind = new Set<Entry>();
   #lease: { readonly leaseId: bigint; readonly kept: KeptLease } | undefined;
   #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
   #isWriting = false;
@@ -81,19 +85,22 @@ export class Subscribers implements AsyncDisposable {
     const known = Promise.withResolvers<void>();
     const entry: Entry = { application, id, details, known, sentRevision: 0n, isClosed: false };
     this.#open.add(entry);
-    this.#changed(entry, GATHER_MS);
+    this.#due.add(entry);
+    this.#arm(GATHER_MS);
     const cancel = this.#deps.clock.after(KNOWN_TIMEOUT_MS, known.resolve);
     return {
       id,
       isKnown: known.promise.finally(cancel),
       sent: (revision) => {
         entry.sentRevision = revision;
-        this.#changed(entry, REPORT_MS);
+        this.#behind.add(entry);
+        this.#arm(REPORT_MS);
       },
       close: () => {
         entry.isClosed = true;
         this.#open.delete(entry);
-        this.#changed(entry, GATHER_MS);
+        this.#due.add(entry);
+        this.#arm(GATHER_MS);
       },
     };
   }
@@ -108,11 +115,6 @@ export class Subscribers implements AsyncDisposable {
     await this.#deps.leases.revoke(lease.leaseId, new AbortController()).catch(() => {});
   }
 
-  #changed(entry: Entry, withinMs: number): void {
-    this.#dirty.add(entry);
-    this.#arm(withinMs);
-  }
-
   #arm(withinMs: number): void {
     const { clock } = this.#deps;
     const atMs = clock.now() + withinMs;
@@ -125,24 +127,31 @@ export class Subscribers implements AsyncDisposable {
   async #write(): Promise<void> {
     this.#timer = undefined;
     this.#isWriting = true;
-    let againMs = REPORT_MS;
-    const part = [...this.#dirty].slice(0, MAX_AT_ONCE);
-    for (const entry of part) this.#dirty.delete(entry);
+    for (const entry of this.#behind) this.#due.add(entry);
+    this.#behind.clear();
+    let isWritten = true;
+    while (isWritten && this.#due.size > 0) isWritten = await this.#writeSome();
+    this.#isWriting = false;
+    if (!isWritten) this.#arm(RETRY_MS);
+    else if (this.#behind.size > 0) this.#arm(REPORT_MS);
+  }
+
+  /** Returns whether they could be. */
+  async #writeSome(): Promise<boolean> {
+    const some = [...this.#due].slice(0, MAX_AT_ONCE);
+    for (const entry of some) this.#due.delete(entry);
     try {
       const leaseId = await this.#leaseId();
-      const success = part.flatMap((entry) => this.#operations(entry, leaseId));
+      const success = some.flatMap((entry) => this.#operations(entry, leaseId));
       await this.#deps.store.txn({ kind: 'txn', compares: [], success, failure: [] }, this.#abort);
-      for (const { known } of part) known.resolve();
+      for (const { known } of some) known.resolve();
+      return true;
     } catch (error) {
       // The store does not answer, or the lease has just ended: it is written again.
-      for (const entry of part) this.#dirty.add(entry);
+      for (const entry of some) this.#due.add(entry);
       if (error instanceof DomainError && error.reason === 'LEASE_NOT_FOUND') this.#lost();
-      againMs = RETRY_MS;
+      return false;
     }
-    this.#isWriting = false;
-    if (this.#dirty.size === 0) return;
-    const isUrgent = [...this.#dirty].some((entry) => entry.isClosed || entry.sentRevision === 0n);
-    this.#arm(isUrgent && againMs !== RETRY_MS ? GATHER_MS : againMs);
   }
 
   #operations(
@@ -172,7 +181,8 @@ export class Subscribers implements AsyncDisposable {
   #lost(): void {
     if (this.#lease !== undefined) this.#deps.engine.release(this.#lease.kept);
     this.#lease = undefined;
-    for (const entry of this.#open) this.#changed(entry, RETRY_MS);
+    for (const entry of this.#open) this.#due.add(entry);
+    this.#arm(RETRY_MS);
   }
 }
 
@@ -213,22 +223,25 @@ export async function acknowledge(
   options: OperationOptions,
 ): Promise<{ readonly revision: bigint }> {
   const range = singleKey(keys.subscriber(application, id));
-  const { kvs } = await store.read({ kind: 'read', range, view: 'keys' }, options);
-  const leaseId = kvs[0]?.leaseId ?? 0n;
-  if (leaseId === 0n) throw subscriberNotFound(application, id);
   const value = acknowledgementValue(said);
-  const put = { kind: 'put', key: keys.acknowledged(application, id), value, leaseId } as const;
-  const compares = [isSomeKeyIn(range)];
-  try {
-    const { succeeded, revision } = await store.txn(
-      { kind: 'txn', compares, success: [put], failure: [] },
-      options,
-    );
-    if (succeeded) return { revision };
-  } catch (error) {
-    if (!(error instanceof DomainError && error.reason === 'LEASE_NOT_FOUND')) throw error;
+  for (let endedLeaseId = 0n; ; ) {
+    const { kvs } = await store.read({ kind: 'read', range, view: 'keys' }, options);
+    const leaseId = kvs[0]?.leaseId ?? 0n;
+    if (leaseId === endedLeaseId || leaseId === 0n) throw subscriberNotFound(application, id);
+    const put = { kind: 'put', key: keys.acknowledged(application, id), value, leaseId } as const;
+    const compares = [isSomeKeyIn(range)];
+    try {
+      const { succeeded, revision } = await store.txn(
+        { kind: 'txn', compares, success: [put], failure: [] },
+        options,
+      );
+      if (succeeded) return { revision };
+    } catch (error) {
+      if (!(error instanceof DomainError && error.reason === 'LEASE_NOT_FOUND')) throw error;
+      // Its gateway may have written it on another one meanwhile.
+      endedLeaseId = leaseId;
+    }
   }
-  throw subscriberNotFound(application, id);
 }
 
 function subscriberNotFound(application: string, id: string): DomainError {

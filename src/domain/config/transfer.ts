@@ -1,6 +1,7 @@
 // Whole profiles as texts.
 
 import { DomainError } from '../errors.ts';
+import { compareTexts } from '../text-order.ts';
 import type { ConfigItem } from './config-item.ts';
 import type { ContentType, Documents, TransferEntry, TransferFormat } from './document.ts';
 import type { Edit } from './plan-edit.ts';
@@ -68,12 +69,13 @@ export function importEdits(
       expectedRevision: undefined,
     };
   });
-  if (!isReplacing) return puts;
+  const inOrder = (edits: readonly Edit[]) => edits.toSorted((a, b) => compareTexts(a.key, b.key));
+  if (!isReplacing) return inOrder(puts);
   const named = new Set(entries.map(({ key }) => key));
   const deletes = [...items.values()]
     .filter(({ key, isSecret }) => !named.has(key) && !isSecret)
     .map(({ key }): Edit => ({ kind: 'delete', key, expectedRevision: undefined }));
-  return [...puts, ...deletes].sort((a, b) => (a.key < b.key ? -1 : 1));
+  return inOrder([...puts, ...deletes]);
 }
 
 /** The content type that an item has, where a value parses as that. */

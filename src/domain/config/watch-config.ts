@@ -3,25 +3,26 @@
 // Every change is an entry of the history, written in the transaction of the change, and is told of from there: who made it, why,
 // and what it wrote. What stands before it is known from the set that came first.
 
-import { DomainError } from '../errors.ts';
-import { type ListCursor, list } from '../reading/list.ts';
-import type { AtRevision, KeyValue, KeyValueStore, OperationOptions } from '../store.ts';
+import type { AtRevision, KeyValue, OperationOptions } from '../store.ts';
+import { compareTexts } from '../text-order.ts';
 import type { Change } from '../watch/change.ts';
 import { createView } from '../watch/view.ts';
 import type { Watch, WatchQuery } from '../watch/watch.ts';
-import { type ConfigChange, type ConfigItem, itemOf } from './config-item.ts';
-import type { ConfigKeys } from './config-keys.ts';
-import type { ConfigMemory } from './config-memory.ts';
+import type { ConfigChange, ConfigItem } from './config-item.ts';
 import { itemOfVersion } from './diff.ts';
 import { type ItemVersion, versionIn } from './history.ts';
-import { stateOf } from './recorder.ts';
-import { layersOf, resolve, resolveKey } from './resolve.ts';
+import type { ItemMap } from './item-map.ts';
+import { resolve, resolveKey } from './resolve.ts';
+import {
+  type Layers,
+  type LayersQuery,
+  layersAt,
+  newestLayers,
+  type WatchLayersDeps,
+} from './watch-layers.ts';
 
 /** What is watched, and from where. */
-export interface ConfigWatchQuery {
-  readonly application: string;
-  /** The layers over `default`, the nearest first. */
-  readonly profiles: readonly string[];
+export interface ConfigWatchQuery extends LayersQuery {
   /** Whether only what counts in the end is told. */
   readonly isEffective: boolean;
   readonly start: Exclude<WatchQuery['start'], { readonly kind: 'revision' }>;
@@ -36,19 +37,17 @@ export type ConfigWatchMessage = { readonly revision: bigint } & (
 );
 
 /** What it needs. */
-export interface WatchConfigDeps {
-  readonly store: KeyValueStore;
+export interface WatchConfigDeps extends WatchLayersDeps {
   readonly watch: Watch;
-  readonly keys: ConfigKeys;
-  readonly memory: ConfigMemory;
 }
 
-/** The items of each layer, by key, the base first. */
-type Layers = readonly Map<string, ConfigItem>[];
+/** What changed in a layer, in order. Undefined: the item is gone. */
+type LayerEdits = Map<string, ConfigItem | undefined>;
 
+/** Of one change: as many as an application has views that are often watched. */
+const MAX_STEPS = 16;
 const MAX_SNAPSHOT_ITEMS = 500;
 const MAX_SNAPSHOT_BYTES = 1_048_576;
-const PAGE_SIZE = 1_000;
 
 /** Serves watches, each until its caller stops. Rejects as {@link Watch} does. */
 export type ConfigWatch = (
@@ -58,8 +57,10 @@ export type ConfigWatch = (
 
 /** Creates what serves watches. */
 export function createConfigWatch(deps: WatchConfigDeps): ConfigWatch {
-  // What the hub tells many subscribers is read once.
+  // What the hub tells many subscribers is read once, and brings all of them to the same maps.
   const versions = new WeakMap<KeyValue, ItemVersion>();
+  const behind = new WeakMap<readonly Change[], Map<string, ItemMap>>();
+  const steps = new WeakMap<readonly Change[], readonly Step[]>();
   const versionOf = ({ type, kv }: Change): ItemVersion | undefined => {
     // One that was encrypted again is nothing new.
     if (type !== 'created') return undefined;
@@ -67,25 +68,62 @@ export function createConfigWatch(deps: WatchConfigDeps): ConfigWatch {
     if (version !== undefined) versions.set(kv, version);
     return version;
   };
-  return (query, options) => watchConfig({ ...deps, versionOf }, query, options);
+  const shared: Shared = {
+    versionsOf: (changes) => changes.flatMap((change) => versionOf(change) ?? []),
+    behind(changes, profile, create) {
+      const known = behind.get(changes) ?? new Map<string, ItemMap>();
+      const map = known.get(profile) ?? create();
+      behind.set(changes, known.set(profile, map));
+      return map;
+    },
+    step(changes, before, isEffective, take) {
+      const known = steps.get(changes) ?? [];
+      const found = known.find((step) => step.isEffective === isEffective && isSame(step.before, before));
+      if (found !== undefined) return found;
+      const step = { before, isEffective, ...take() };
+      steps.set(changes, [step, ...known.slice(0, MAX_STEPS - 1)]);
+      return step;
+    },
+  };
+  return (query, options) => watchConfig({ ...deps, ...shared }, query, options);
 }
 
-interface Deps extends WatchConfigDeps {
-  readonly versionOf: (change: Change) => ItemVersion | undefined;
+/** What subscribers share. */
+interface Shared {
+  /** The versions that the hub tells of. */
+  versionsOf(changes: readonly Change[]): readonly ItemVersion[];
+  /** The items of a profile behind what the hub tells of: they are the same for all who are told. */
+  behind(changes: readonly Change[], profile: string, create: () => ItemMap): ItemMap;
+  /** What the same changes come to for all who have the same layers and see them alike. */
+  step(
+    changes: readonly Change[],
+    before: Layers,
+    isEffective: boolean,
+    take: () => Pick<Step, 'layers' | 'told'>,
+  ): Step;
+}
+
+/** From the layers before some changes to those behind them. */
+interface Step {
+  readonly before: Layers;
+  readonly isEffective: boolean;
+  readonly layers: Layers;
+  readonly told: readonly ConfigChange[];
 }
 
 async function* watchConfig(
-  deps: Deps,
+  deps: WatchConfigDeps & Shared,
   query: ConfigWatchQuery,
   options: OperationOptions,
 ): AsyncGenerator<ConfigWatchMessage> {
   const { start } = query;
   let from = start.kind === 'resume' && !start.isPartial ? start.revision : undefined;
   for (;;) {
-    let found = from === undefined ? undefined : await layersAt(deps, query, from, options);
-    if (from !== undefined && found === undefined) yield { kind: 'resync', revision: from };
-    if (found === undefined) found = yield* snapshot(deps, query, options);
-    from = yield* changes(deps, query, found, options);
+    let layers = from === undefined ? undefined : await layersAt(deps, query, from, options);
+    if (from !== undefined && layers === undefined) yield { kind: 'resync', revision: from };
+    if (from === undefined || layers === undefined)
+      ({ layers, revision: from } = yield* snapshot(deps, query, options));
+    from = yield* changes(deps, query, { layers, revision: from }, options);
     yield { kind: 'resync', revision: from };
     from = undefined;
   }
@@ -93,18 +131,14 @@ async function* watchConfig(
 
 /** Sends all that there is. */
 async function* snapshot(
-  { memory }: WatchConfigDeps,
-  { application, profiles, isEffective }: ConfigWatchQuery,
+  deps: WatchConfigDeps,
+  query: ConfigWatchQuery,
   options: OperationOptions,
 ): AsyncGenerator<ConfigWatchMessage, AtRevision<{ readonly layers: Layers }>> {
-  const { value: layers, revision } = await memory.exactly(
-    application,
-    () => layersOf(profiles).map((profile) => new Map(memory.items(application, profile))),
-    options,
-  );
-  const items = isEffective
-    ? resolve(layers).map(({ item }) => item)
-    : layers.flatMap((layer) => [...layer.values()].sort((a, b) => (a.key < b.key ? -1 : 1)));
+  const { layers, revision } = await newestLayers(deps, query, options);
+  const items = query.isEffective
+    ? resolve([...layers.values()]).map(({ item }) => item)
+    : [...layers.values()].flatMap(sorted);
   for (const part of parts(items)) yield { kind: 'snapshot', revision, items: part };
   yield { kind: 'synced', revision };
   return { layers, revision };
@@ -112,14 +146,13 @@ async function* snapshot(
 
 /** Sends what changes, until changes are lost, and returns the revision up to which all were sent. */
 async function* changes(
-  { watch, keys, versionOf }: Deps,
-  query: ConfigWatchQuery,
-  { layers, revision: fromRevision }: AtRevision<{ readonly layers: Layers }>,
+  deps: WatchConfigDeps & Shared,
+  { application, isEffective, checkpointIntervalMs }: ConfigWatchQuery,
+  start: AtRevision<{ readonly layers: Layers }>,
   options: OperationOptions,
 ): AsyncGenerator<ConfigWatchMessage, bigint> {
-  const { application, profiles, checkpointIntervalMs } = query;
-  const places = new Map(layersOf(profiles).map((profile, i) => [profile, layers[i] ?? new Map()]));
-  let revision = fromRevision;
+  const { watch, keys } = deps;
+  let { layers, revision } = start;
   const messages = watch(
     {
       view: createView({ range: keys.historyOf(application), changes: 'puts' }),
@@ -134,109 +167,82 @@ async function* changes(
   for await (const message of messages) {
     if (message.kind === 'resync') return revision;
     revision = message.revision;
-    const told =
-      message.kind === 'events'
-        ? toldOf(
-            query,
-            layers,
-            places,
-            message.changes.flatMap((change) => versionOf(change) ?? []),
-          )
-        : [];
+    let told: readonly ConfigChange[] = [];
+    if (message.kind === 'events') {
+      const before = layers;
+      ({ layers, told } = deps.step(message.changes, before, isEffective, () => {
+        const step = stepOf(deps, before, message.changes);
+        return isEffective ? { ...step, told: effectiveChanges(before, step.layers, step.told) } : step;
+      }));
+    }
     if (told.length > 0) yield { kind: 'events', revision, changes: told };
     else yield { kind: 'checkpoint', revision };
   }
   return revision;
 }
 
-/** Takes versions into the layers, and returns what the subscriber is told of them. */
-function toldOf(
-  { isEffective }: ConfigWatchQuery,
-  layers: Layers,
-  places: ReadonlyMap<string, Map<string, ConfigItem>>,
-  versions: readonly ItemVersion[],
+/** Returns the layers behind what the hub tells of, and what a subscriber is told of it. */
+function stepOf(
+  { versionsOf, behind }: Pick<Shared, 'versionsOf' | 'behind'>,
+  before: Layers,
+  changes: readonly Change[],
+): Pick<Step, 'layers' | 'told'> {
+  const edits = new Map<string, LayerEdits>();
+  const told: ConfigChange[] = [];
+  for (const version of versionsOf(changes)) {
+    const { profile, key } = version.name;
+    const layer = before.get(profile);
+    if (layer === undefined) continue;
+    const edited = edits.get(profile) ?? new Map<string, ConfigItem | undefined>();
+    edits.set(profile, edited);
+    const previous = edited.has(key) ? edited.get(key) : layer.get(key);
+    const item = itemOfVersion(version);
+    edited.set(key, item);
+    if (item !== undefined) told.push({ type: previous ? 'updated' : 'created', item, previous });
+    else if (previous !== undefined)
+      told.push({ type: 'deleted', item: { ...version.name, ...version }, previous });
+  }
+  if (edits.size === 0) return { layers: before, told };
+  const layers = new Map(before);
+  for (const [profile, edited] of edits) {
+    const layer = before.get(profile);
+    if (layer !== undefined)
+      layers.set(
+        profile,
+        behind(changes, profile, () => layer.with(edited)),
+      );
+  }
+  return { layers, told };
+}
+
+/** Returns what changes that were told layer by layer come to in the end. */
+function effectiveChanges(
+  before: Layers,
+  after: Layers,
+  told: readonly ConfigChange[],
 ): readonly ConfigChange[] {
-  const keys = new Set(versions.map(({ name }) => name.key));
-  const effective = (): Map<string, ConfigItem | undefined> =>
-    new Map([...keys].map((key) => [key, resolveKey(layers, key)?.item]));
-  const before = isEffective ? effective() : new Map<string, ConfigItem | undefined>();
-  const told = versions.flatMap((version) => {
-    const layer = places.get(version.name.profile);
-    return layer === undefined ? [] : (take(layer, version) ?? []);
-  });
-  if (!isEffective) return told;
-  const after = effective();
-  return [...keys].flatMap((key) => {
-    const [was, is] = [before.get(key), after.get(key)];
+  const keys = new Set(told.map(({ item }) => item.key));
+  return [...keys].flatMap((key): readonly ConfigChange[] => {
+    const [was, is] = [before, after].map((layers) => resolveKey([...layers.values()], key)?.item);
     if (was?.profile === is?.profile && was?.version === is?.version) return [];
     if (is !== undefined)
       return [{ type: was === undefined ? 'created' : 'updated', item: is, previous: was }];
-    return told.filter(({ type, item }) => type === 'deleted' && item.key === key).slice(-1);
+    const deleted = told.findLast(({ type, item }) => type === 'deleted' && item.key === key);
+    return deleted === undefined || was === undefined ? [] : [{ ...deleted, previous: was }];
   });
 }
 
-/** Takes a version into its layer; undefined: it was there already. */
-function take(layer: Map<string, ConfigItem>, version: ItemVersion): ConfigChange | undefined {
-  const { key } = version.name;
-  const previous = layer.get(key);
-  const item = itemOfVersion(version);
-  if (item === undefined) {
-    if (previous === undefined) return undefined;
-    layer.delete(key);
-    return { type: 'deleted', item: { ...version.name, ...version }, previous };
-  }
-  layer.set(key, item);
-  // What another etcd client wrote is seen before it is recorded.
-  if (previous !== undefined && previous.version >= item.version) return undefined;
-  return { type: previous === undefined ? 'created' : 'updated', item, previous };
-}
-
-/** Reads the layers as they were; undefined: that was compacted away. Rejects with REVISION_IN_FUTURE. */
-async function layersAt(
-  deps: WatchConfigDeps,
-  { application, profiles }: ConfigWatchQuery,
-  revision: bigint,
-  options: OperationOptions,
-): Promise<AtRevision<{ readonly layers: Layers }> | undefined> {
-  try {
-    const layers = await Promise.all(
-      layersOf(profiles).map((profile) => layerAt(deps, application, profile, revision, options)),
-    );
-    return { layers, revision };
-  } catch (error) {
-    if (error instanceof DomainError && error.reason === 'REVISION_COMPACTED') return undefined;
-    throw error;
-  }
-}
-
-async function layerAt(
-  { store, keys }: WatchConfigDeps,
-  application: string,
-  profile: string,
-  revision: bigint,
-  options: OperationOptions,
-): Promise<Map<string, ConfigItem>> {
-  const [values, records] = await Promise.all(
-    [keys.values(application, profile), keys.records(application, profile)].map(async (range) => {
-      const found = new Map<string, KeyValue>();
-      const query = { range, view: 'full', order: 'ascending', pageSize: PAGE_SIZE, revision } as const;
-      for (let cursor: ListCursor | undefined; ; ) {
-        const page = await list(store, { ...query, serializable: false, minRevision: 0n, cursor }, options);
-        for (const kv of page.kvs) {
-          const key = keys.readItem(kv.key)?.name.key;
-          if (key !== undefined) found.set(key, kv);
-        }
-        if (page.next === undefined) return found;
-        cursor = page.next;
-      }
-    }),
+function isSame(some: Layers, others: Layers): boolean {
+  if (some === others) return true;
+  const profiles = [...some.keys()];
+  const isOrder = [...others.keys()].every((profile, i) => profile === profiles[i]);
+  return (
+    isOrder && some.size === others.size && profiles.every((each) => some.get(each) === others.get(each))
   );
-  const layer = new Map<string, ConfigItem>();
-  for (const [key, value] of values ?? []) {
-    const item = itemOf(stateOf({ application, profile, key }, value, records?.get(key)));
-    if (item !== undefined) layer.set(key, item);
-  }
-  return layer;
+}
+
+function sorted(layer: ItemMap): readonly ConfigItem[] {
+  return [...layer.values()].sort((a, b) => compareTexts(a.key, b.key));
 }
 
 /** Messages that every client takes. */

@@ -24,11 +24,9 @@ import { millisecondsOf } from '../fields/times.ts';
 import { fenceOf } from '../kv/kv-messages.ts';
 import { cursorOf, pageBinding, readPageToken, writePageToken } from '../kv/page-token.ts';
 import {
-  changeMessage,
   contentTypeOf,
   diffQueryOf,
   formatOf,
-  itemMessage,
   nameOf,
   profileOf,
   schemaMessage,
@@ -37,6 +35,7 @@ import {
   versionMessage,
 } from './config-messages.ts';
 import type { ConfigWatchHandler } from './config-watch-handler.ts';
+import { createItemMessages } from './item-messages.ts';
 import type { Reveal } from './reveal.ts';
 
 /** What the handlers need. */
@@ -48,6 +47,8 @@ export interface ConfigHandlersDeps {
 
 const DEFAULT_PAGE_SIZE = 100;
 const MAX_CHANGES = 1_000;
+/** Of the values in them: every client's default message limit (4 MiB) takes it. */
+const MAX_CHANGES_BYTES = 2 * 1024 * 1024;
 const DEFAULT_DELIVERY_PERCENT = 100;
 const DEFAULT_DELIVERY_MS = 5_000;
 /** What a caller who waits for subscribers has left to receive the answer. */
@@ -60,7 +61,8 @@ export function createConfigHandlers({
   reveal,
 }: ConfigHandlersDeps): ServiceImpl<typeof ConfigServiceDescriptor> {
   const { vault } = config;
-  const changeOf = (change: ConfigChange) => changeMessage(change, vault, false);
+  const messages = createItemMessages(vault);
+  const changeOf = (change: ConfigChange) => messages.change(change, false);
 
   async function editOne(name: ItemName, edit: Edit, conditions: EditConditions, options: OperationOptions) {
     const { application, profile } = name;
@@ -77,7 +79,7 @@ export function createConfigHandlers({
     async get(request, context) {
       const isRevealed = reveal(request, context);
       const { item, revision } = await config.get(nameOf(request), freshnessOf(request), context);
-      return { revision, item: itemMessage(vault.show(item, item, isRevealed)) };
+      return { revision, item: messages.item(item, isRevealed) };
     },
 
     async list(request, context) {
@@ -96,7 +98,7 @@ export function createConfigHandlers({
       );
       return {
         revision,
-        items: items.map((item) => itemMessage(vault.show(item, item, isRevealed))),
+        items: items.map((item) => messages.item(item, isRevealed)),
         nextPageToken: next === undefined ? '' : writePageToken({ ...next, key: next.after }, binding),
         totalSize,
       };
@@ -129,7 +131,7 @@ export function createConfigHandlers({
       const { change, revision } = await editOne(nameOf(request), edit, conditionsOf(request), context);
       if (change === undefined) throw new Error('a put wrote nothing');
       const { item } = change;
-      return { revision, item: itemMessage(vault.show(item, item, false)) };
+      return { revision, item: messages.item(item, false) };
     },
 
     async delete(request, context) {
@@ -151,14 +153,14 @@ export function createConfigHandlers({
         { application, profile, edits, ...conditions, skipUnchanged: true, isDryRun: dryRun },
         context,
       );
-      const query = { application, profile, revision };
+      const query = { application, profile, revision: changes.length === 0 ? undefined : revision };
       const report =
         delivery === undefined || dryRun
           ? undefined
           : await config.awaitDelivery({ ...query, ...deliveryOf(delivery, context) }, context);
       return {
         revision,
-        changes: changes.map(changeOf),
+        changes: withinBytes(changes).map(changeOf),
         ...(report !== undefined && { delivery: { ...report, reached: report.isReached } }),
       };
     },
@@ -188,11 +190,8 @@ export function createConfigHandlers({
 
     async diff(request, context) {
       const { changes, revision } = await config.diff(diffQueryOf(request), context);
-      return {
-        revision,
-        changes: changes.slice(0, MAX_CHANGES).map(changeOf),
-        truncated: changes.length > MAX_CHANGES,
-      };
+      const shown = firstChanges(changes);
+      return { revision, changes: shown.map(changeOf), truncated: changes.length > shown.length };
     },
 
     async rollback(request, context) {
@@ -203,20 +202,14 @@ export function createConfigHandlers({
         conditions,
         context,
       );
-      return { revision, item: itemMessage(vault.show(change.item, change.item, false)) };
+      return { revision, item: messages.item(change.item, false) };
     },
 
     async resolve(request, context) {
       const isRevealed = reveal(request, context);
       const { application, profiles } = request;
       const { items, revision } = await config.resolve(application, profiles, freshnessOf(request), context);
-      return {
-        revision,
-        items: items.map(({ item, hidden }) => ({
-          item: itemMessage(vault.show(item, item, isRevealed)),
-          hidden: hidden.map((each) => itemMessage(vault.show(each, each, isRevealed))),
-        })),
-      };
+      return { revision, items: items.map((resolved) => messages.resolved(resolved, isRevealed)) };
     },
 
     async setSchema(request, context) {
@@ -269,7 +262,7 @@ export function createConfigHandlers({
       const count = (type: ConfigChange['type']) => changes.filter((change) => change.type === type).length;
       return {
         revision,
-        changes: changes.slice(0, MAX_CHANGES).map(changeOf),
+        changes: firstChanges(changes).map(changeOf),
         createdCount: count('created'),
         updatedCount: count('updated'),
         deletedCount: count('deleted'),
@@ -300,6 +293,25 @@ export function createConfigHandlers({
     rotateSecrets: ({ application }, context) =>
       config.rotateSecrets(application === '' ? undefined : application, context),
   };
+}
+
+/** The first changes that one answer holds. */
+function firstChanges(changes: readonly ConfigChange[]): readonly ConfigChange[] {
+  let bytes = 0;
+  const end = changes.findIndex(({ item, previous }, i) => {
+    bytes += item.value.length + (previous?.value.length ?? 0);
+    return i === MAX_CHANGES || (i > 0 && bytes > MAX_CHANGES_BYTES);
+  });
+  return end < 0 ? changes : changes.slice(0, end);
+}
+
+/** All changes, the first with what was there before: so many that one answer holds them. */
+function withinBytes(changes: readonly ConfigChange[]): readonly ConfigChange[] {
+  let bytes = 0;
+  return changes.map((change) => {
+    bytes += change.previous?.value.length ?? 0;
+    return bytes > MAX_CHANGES_BYTES ? { ...change, previous: undefined } : change;
+  });
 }
 
 function putOf(put: PutRequest | ItemToPut): Edit {

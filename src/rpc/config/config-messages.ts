@@ -3,8 +3,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import {
-  ConfigChange_Type,
-  type ConfigChangeSchema,
   type ConfigItemSchema,
   type ConfigVersionSchema,
   ContentType as ContentTypeMessage,
@@ -18,14 +16,14 @@ import {
   SubscriberSchema,
 } from '../../../gen/concord/config/v1/config_service_pb.ts';
 import { Encoding } from '../../../gen/concord/kv/v1/reading_pb.ts';
-import { type ConfigChange, DEFAULT_PROFILE, type ItemName } from '../../domain/config/config-item.ts';
+import { DEFAULT_PROFILE, type ItemName } from '../../domain/config/config-item.ts';
 import type { SchemaTarget } from '../../domain/config/config-keys.ts';
 import type { DiffQuery } from '../../domain/config/config-reads.ts';
 import type { ContentType, TransferFormat } from '../../domain/config/document.ts';
 import type { ItemVersion } from '../../domain/config/history.ts';
 import type { KeySchema } from '../../domain/config/schemas.ts';
 import type { Subscriber } from '../../domain/config/subscriber-record.ts';
-import type { Shown, ShownItem, Vault } from '../../domain/config/vault.ts';
+import type { Shown, ShownItem } from '../../domain/config/vault.ts';
 import { toText } from '../fields/text-or-bytes.ts';
 
 const CONTENT_TYPES: Readonly<Record<ContentType, ContentTypeMessage>> = {
@@ -40,11 +38,6 @@ const CONTENT_TYPES: Readonly<Record<ContentType, ContentTypeMessage>> = {
 const CONTENT_TYPE_NAMES = new Map(
   Object.entries(CONTENT_TYPES).map(([name, message]) => [message, name as ContentType]),
 );
-const CHANGES = {
-  created: ConfigChange_Type.CREATED,
-  updated: ConfigChange_Type.UPDATED,
-  deleted: ConfigChange_Type.DELETED,
-} as const;
 
 /** Returns the profile that a request means. */
 export function profileOf(profile: string): string {
@@ -109,21 +102,6 @@ export function versionMessage(version: Shown<ItemVersion>): MessageInitShape<ty
     external: version.isExternal,
     rollbackOf: BigInt(version.rollbackOf),
     revision: version.revision,
-  };
-}
-
-/** Returns the message for a change. */
-export function changeMessage(
-  { type, item, previous }: ConfigChange,
-  vault: Vault,
-  reveal: boolean,
-): MessageInitShape<typeof ConfigChangeSchema> {
-  // What is left of an item that is gone has no value to hide.
-  const shown = type === 'deleted' ? item : vault.show(item, item, reveal);
-  return {
-    type: CHANGES[type],
-    item: itemMessage(shown),
-    ...(previous !== undefined && { previous: itemMessage(vault.show(previous, previous, reveal)) }),
   };
 }
 

@@ -1,5 +1,6 @@
 // Resume tokens: where a watch goes on, at this replica or another, tied to its range and to the cluster.
 
+import { DomainError } from '../../domain/errors.ts';
 import { type KeyRange, spanOf } from '../../domain/key-range.ts';
 import { reasonError } from '../checks/errors.ts';
 import { seal, unseal } from '../fields/sealed-text.ts';
@@ -39,6 +40,14 @@ export function createResumeTokens(range: KeyRange, clusterId: bigint, purpose =
       return { revision: BigInt(revision), isPartial: partial === '1' };
     },
   };
+}
+
+/** Returns an error with the token to go on at, where it ends a watch that was too slow; any other as it is. */
+export function withToken(error: unknown, tokens: ResumeTokens): unknown {
+  if (!(error instanceof DomainError) || error.reason !== 'WATCH_TOO_SLOW') return error;
+  const revision = BigInt(error.metadata['revision'] ?? 0);
+  const resume_token = tokens.write({ revision, isPartial: false });
+  return new DomainError(error.reason, error.message, { ...error.metadata, resume_token }, { cause: error });
 }
 
 function invalid(what: string) {

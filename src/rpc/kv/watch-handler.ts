@@ -10,7 +10,6 @@ import {
   WatchResponseSchema,
 } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import type { Encoding } from '../../../gen/concord/kv/v1/reading_pb.ts';
-import { DomainError } from '../../domain/errors.ts';
 import { type KeyRange, singleKey } from '../../domain/key-range.ts';
 import type { OperationOptions, WatchSource } from '../../domain/store.ts';
 import type { Change } from '../../domain/watch/change.ts';
@@ -19,7 +18,7 @@ import type { Watch, WatchMessage, WatchQuery } from '../../domain/watch/watch.t
 import { toBytes } from '../fields/text-or-bytes.ts';
 import { checkpointIntervalOf } from '../fields/times.ts';
 import { keyValueMessage, optionalKeyValue, rangeOf } from './kv-messages.ts';
-import { createResumeTokens, type ResumeTokens } from './resume-token.ts';
+import { createResumeTokens, type ResumeTokens, withToken } from './resume-token.ts';
 
 /** Serves one watch. */
 export type WatchHandler = (
@@ -147,12 +146,4 @@ function eventMessage({ type, kv, previous }: Change, encoding: Encoding): Event
     kv: keyValueMessage(kv, encoding),
     ...optionalKeyValue(previous, encoding),
   });
-}
-
-/** A subscriber that was too slow learns where to go on. */
-function withToken(error: unknown, tokens: ResumeTokens): unknown {
-  if (!(error instanceof DomainError) || error.reason !== 'WATCH_TOO_SLOW') return error;
-  const revision = BigInt(error.metadata['revision'] ?? 0);
-  const resume_token = tokens.write({ revision, isPartial: false });
-  return new DomainError(error.reason, error.message, { ...error.metadata, resume_token }, { cause: error });
 }

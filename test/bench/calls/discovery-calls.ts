@@ -1,5 +1,4 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import {
   Change_Type,
   DiscoverRequestSchema,
@@ -13,8 +12,9 @@ import {
 import { Consistency } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import type { Call } from '../load/call.ts';
 import type { WatchCall } from '../load/watch-call.ts';
-import { type Entry, endOfPrefix } from './entries.ts';
-import { countFields, messageFields } from './message-fields.ts';
+import type { Entry } from './entries.ts';
+import { etcdPrefixRange } from './etcd-calls.ts';
+import { countFields } from './message-fields.ts';
 
 const PREFIX = '/services/';
 /** No instance that is written here takes less. */
@@ -79,29 +79,13 @@ export function concordPick(services: readonly SeededService[]): Call {
   };
 }
 
-/** The fields of etcd's rpc.proto that a serializable Range of a prefix needs. */
-const FIELD = { key: 1, rangeEnd: 2, serializable: 7, kvs: 2 } as const;
-
 /** What a client of etcd asks to know the same: a Range of the service's prefix over gRPC, serializable. */
 export function etcdServiceRange(services: readonly SeededService[]): Call {
-  return {
-    protocol: 'grpc',
-    path: '/etcdserverpb.KV/Range',
-    requests: services.map(({ name }) =>
-      new BinaryWriter()
-        .tag(FIELD.key, WireType.LengthDelimited)
-        .string(`${PREFIX}${name}/`)
-        .tag(FIELD.rangeEnd, WireType.LengthDelimited)
-        .string(endOfPrefix(`${PREFIX}${name}/`))
-        .tag(FIELD.serializable, WireType.Varint)
-        .bool(true)
-        .finish(),
-    ),
-    minAnswerBytes: MIN_INSTANCE_BYTES,
-    check(answer, index) {
-      expectCount(services[index], messageFields(answer, FIELD.kvs).length);
-    },
-  };
+  const queries = services.map(({ name, entries }) => ({
+    prefix: `${PREFIX}${name}/`,
+    count: entries.length,
+  }));
+  return etcdPrefixRange(queries, MIN_INSTANCE_BYTES);
 }
 
 const { number: CHANGES } = WatchResponseSchema.field.changes;

@@ -31,7 +31,8 @@ export function endOfPrefix(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }
 
-function valueFor(key: string): string {
+/** The value for a key, or for any other text: another for each. */
+export function valueFor(key: string): string {
   const digests = Array.from({ length: VALUE_BYTES / 64 }, (_, part) =>
     createHash('sha256').update(`${key} ${part}`).digest('hex'),
   );

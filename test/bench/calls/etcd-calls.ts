@@ -1,11 +1,23 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Call } from '../load/call.ts';
-import { type Entry, VALUE_BYTES } from './entries.ts';
+import { type Entry, endOfPrefix, VALUE_BYTES } from './entries.ts';
 import { expectAnswer, expectWritten, parseObject, readPath } from './expect-answer.ts';
-import { bytesField, integerField, textField } from './message-fields.ts';
+import { bytesField, integerField, messageFields, textField } from './message-fields.ts';
 
 /** The fields, by their numbers in etcd's rpc.proto and kv.proto, that the calls need; `key` is the same everywhere. */
-const FIELD = { key: 1, putValue: 2, header: 1, headerRevision: 3, rangeKvs: 2, kvValue: 5 } as const;
+const FIELD = {
+  key: 1,
+  rangeEnd: 2,
+  serializable: 7,
+  putValue: 2,
+  header: 1,
+  headerRevision: 3,
+  rangeKvs: 2,
+  kvValue: 5,
+  txnSuccess: 3,
+  operationPut: 2,
+  txnSucceeded: 2,
+} as const;
 
 /** Range of one key over gRPC, linearizable as by default; etcd and its grpc-proxy take it. */
 export function etcdRange(entries: readonly Entry[]): Call {
@@ -23,19 +35,82 @@ export function etcdRange(entries: readonly Entry[]): Call {
   };
 }
 
+/** Keys that a Range asks for. */
+export interface PrefixQuery {
+  readonly prefix: string;
+  /** How many keys there are. */
+  readonly count: number;
+}
+
+/** Serializable Range of one key over gRPC. */
+export function etcdSerializableRange(entries: readonly Entry[]): Call {
+  return {
+    ...etcdRange(entries),
+    requests: entries.map(({ key }) =>
+      new BinaryWriter()
+        .tag(FIELD.key, WireType.LengthDelimited)
+        .string(key)
+        .tag(FIELD.serializable, WireType.Varint)
+        .bool(true)
+        .finish(),
+    ),
+  };
+}
+
+/** Serializable Range of a prefix over gRPC. */
+export function etcdPrefixRange(queries: readonly PrefixQuery[], minAnswerBytes: number): Call {
+  return {
+    protocol: 'grpc',
+    path: '/etcdserverpb.KV/Range',
+    requests: queries.map(({ prefix }) =>
+      new BinaryWriter()
+        .tag(FIELD.key, WireType.LengthDelimited)
+        .string(prefix)
+        .tag(FIELD.rangeEnd, WireType.LengthDelimited)
+        .string(endOfPrefix(prefix))
+        .tag(FIELD.serializable, WireType.Varint)
+        .bool(true)
+        .finish(),
+    ),
+    minAnswerBytes,
+    check(answer, index) {
+      const query = queries[index];
+      const { length: count } = messageFields(answer, FIELD.rangeKvs);
+      if (count !== query?.count) throw new Error(`asked for ${query?.prefix} and got ${count} keys`);
+    },
+  };
+}
+
+/** Puts of all entries of a batch in one transaction over gRPC. */
+export function etcdTxn(batches: readonly (readonly Entry[])[]): Call {
+  return {
+    protocol: 'grpc',
+    path: '/etcdserverpb.KV/Txn',
+    requests: batches.map((entries) => {
+      const txn = new BinaryWriter();
+      for (const entry of entries)
+        txn
+          .tag(FIELD.txnSuccess, WireType.LengthDelimited)
+          .fork()
+          .tag(FIELD.operationPut, WireType.LengthDelimited)
+          .bytes(putRequest(entry))
+          .join();
+      return txn.finish();
+    }),
+    minAnswerBytes: 1,
+    check(answer) {
+      if (integerField(answer, FIELD.txnSucceeded) !== 1n) throw new Error('the transaction did not succeed');
+      expectWritten(integerField(bytesField(answer, FIELD.header), FIELD.headerRevision));
+    },
+  };
+}
+
 /** Put over gRPC; etcd and its grpc-proxy take it. */
 export function etcdPut(entries: readonly Entry[]): Call {
   return {
     protocol: 'grpc',
     path: '/etcdserverpb.KV/Put',
-    requests: entries.map(({ key, value }) =>
-      new BinaryWriter()
-        .tag(FIELD.key, WireType.LengthDelimited)
-        .string(key)
-        .tag(FIELD.putValue, WireType.LengthDelimited)
-        .string(value)
-        .finish(),
-    ),
+    requests: entries.map(putRequest),
     minAnswerBytes: 1,
     check(answer) {
       expectWritten(integerField(bytesField(answer, FIELD.header), FIELD.headerRevision));
@@ -74,6 +149,15 @@ export function etcdPutJson(entries: readonly Entry[]): Call {
       expectWritten(readPath(parseObject(answer), 'header', 'revision'));
     },
   };
+}
+
+function putRequest({ key, value }: Entry): Uint8Array {
+  return new BinaryWriter()
+    .tag(FIELD.key, WireType.LengthDelimited)
+    .string(key)
+    .tag(FIELD.putValue, WireType.LengthDelimited)
+    .string(value)
+    .finish();
 }
 
 /** As etcd's JSON gateway writes bytes. */

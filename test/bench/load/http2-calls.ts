@@ -1,6 +1,7 @@
 import { unwrap } from './envelope.ts';
 import { expectField, type HeaderField } from './hpack-decoder.ts';
 import {
+  encodeData,
   encodeFirstHeaders,
   encodeFrame,
   encodeFurtherHeaders,
@@ -82,7 +83,7 @@ export async function connectHttp2Calls<Tag>(
       waiting.shift();
       const { path, body, tag } = call;
       socket.push(encodeFrame(FRAME.headers, FLAG.endHeaders, nextStream, headersOf(path)));
-      socket.push(encodeFrame(FRAME.data, FLAG.endStream, nextStream, body));
+      for (const frame of encodeData(nextStream, body)) socket.push(frame);
       sendWindow -= body.length;
       open.set(nextStream, { tag, sentAtMs: performance.now(), body: undefined });
       nextStream += 2;

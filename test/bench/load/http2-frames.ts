@@ -21,6 +21,9 @@ export const WINDOW_BYTES = 2 ** 30 - 1;
 /** RFC 9113, section 6.9.2: how much may be sent on a connection before its first window update. */
 export const INITIAL_SEND_WINDOW_BYTES = 65_535;
 
+/** RFC 9113, section 6.5.2: how large a frame may be that a server has not asked for larger. */
+const MAX_FRAME_BYTES = 16_384;
+
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const SETTING_ENABLE_PUSH = 2;
 const SETTING_INITIAL_WINDOW_SIZE = 4;
@@ -46,6 +49,19 @@ export function encodeFrame(type: number, flags: number, streamId: number, paylo
   frame.writeUInt32BE(streamId, 5);
   frame.set(payload, FRAME_HEADER_BYTES);
   return frame;
+}
+
+/** A whole body, which ends its stream, in as many frames as it takes. */
+export function encodeData(streamId: number, body: Uint8Array): readonly Buffer[] {
+  const frames: Buffer[] = [];
+  let start = 0;
+  do {
+    const end = start + MAX_FRAME_BYTES;
+    const flags = end >= body.length ? FLAG.endStream : 0;
+    frames.push(encodeFrame(FRAME.data, flags, streamId, body.subarray(start, end)));
+    start = end;
+  } while (start < body.length);
+  return frames;
 }
 
 /** What a client sends first: no pushes, and windows that never get in the way, as h2load does. */

@@ -14,7 +14,7 @@ const HOLD_LEASE = 'concord.lease.v1.LeaseService/Hold';
 const HOLD_LOCK = 'concord.lock.v1.LockService/Hold';
 const CAMPAIGN = 'concord.election.v1.ElectionService/Campaign';
 const TTL = '600s';
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 const grpcurl = await findGrpcurl();
 

@@ -77,11 +77,12 @@ describe('grpc-js with definitions read from proto/ at run time', () => {
   it('has its deadline kept by the gateway while etcd hangs', async () => {
     gateway.etcd.pause();
     try {
+      // Said to the gateway alone: at a deadline of its own the client cancels the call, and may be the first of the two.
       const metadata = requestId('deadline');
-      const startMs = performance.now();
-      const error = await errorOf(call('Get', { key: 'x' }, { deadline: Date.now() + 400 }, metadata).answer);
+      metadata.set('grpc-timeout', '400m');
+      const error = await errorOf(call('Get', { key: 'x' }, {}, metadata).answer);
       expect(error.code).toBe(status.DEADLINE_EXCEEDED);
-      expect(performance.now() - startMs).toBeLessThan(2_000);
+      expect(detailsOf(error)).toMatchObject([['google.rpc.ErrorInfo', { reason: 'DEADLINE_EXCEEDED' }]]);
       await eventually(() => expect(endOf('deadline')).toMatchObject({ reason: 'DEADLINE_EXCEEDED' }));
     } finally {
       gateway.etcd.resume();

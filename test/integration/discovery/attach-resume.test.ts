@@ -18,7 +18,7 @@ interface Replica {
 
 const serviceOf = () => `resume-${randomUUID()}`;
 
-describe('a stream that attached an instance, resumed by its token', { timeout: 90_000 }, () => {
+describe('a stream that attached an instance, resumed by its token', { timeout: 180_000 }, () => {
   let etcd: TestEtcd;
   let survivor: TestGateway;
   let discovery: Clients['discovery'];

@@ -11,10 +11,10 @@ import { startAttachedProcess } from './attached-process.ts';
 import { duration, instanceOf, watchReasons } from './watch-reasons.ts';
 
 /** Far shorter than what a lease would take, far longer than what a busy machine does. */
-const PROMPT_MS = 4_000;
+const PROMPT_MS = 15_000;
 const serviceOf = () => `attach-${randomUUID()}`;
 
-describe('an attached instance', { timeout: 60_000 }, () => {
+describe('an attached instance', { timeout: 120_000 }, () => {
   let etcd: TestEtcd;
   let gateway: TestGateway;
   let other: TestGateway;

@@ -36,7 +36,7 @@ export interface AttachedProcessOptions {
 }
 
 const FIXTURE = fileURLToPath(new URL('fixture/attach-instances.ts', import.meta.url));
-const START_MS = 30_000;
+const START_MS = 60_000;
 
 /** Starts it; resolves when all its instances are registered. */
 export async function startAttachedProcess({

@@ -79,5 +79,5 @@ describe('a linearizable Discover beside several writers', () => {
       }
     }
     expect([...seen].map(([id, at]) => `${id}@${at}`).toSorted()).toEqual(stored.toSorted());
-  }, 90_000);
+  }, 180_000);
 });

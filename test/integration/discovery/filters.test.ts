@@ -7,7 +7,7 @@ import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { serviceName } from './stored-instances.ts';
 
 const ALL = ['eu-1', 'eu-2', 'plain', 'us-1'];
-const ANSWER_WITHIN_MS = 5_000;
+const ANSWER_WITHIN_MS = 30_000;
 
 let gateway: Awaited<ReturnType<typeof startGatewayOnEtcd>>;
 let clients: Clients;
@@ -122,7 +122,7 @@ describe('an expression that cannot be used', () => {
     });
   });
 
-  it('is refused before it keeps the gateway from all else', { timeout: 30_000 }, async () => {
+  it('is refused before it keeps the gateway from all else', async () => {
     const digits = '[0,1,2,3,4,5,6,7,8,9]';
     let expression = 'true';
     for (let depth = 0; depth < 15; depth++) expression = `${digits}.all(x,${expression})`;

@@ -23,6 +23,9 @@ export interface InstanceWatch extends Collected<WatchResponse> {
   token(): string;
 }
 
+/** A thousand of them are opened at once. */
+const OPEN_TIMEOUT_MS = 90_000;
+
 /** Opens a watch; disposing ends it. */
 export function openInstanceWatch(
   discovery: DiscoveryClient,
@@ -35,7 +38,7 @@ export function openInstanceWatch(
     { signal: controller.signal },
   );
   const watch = collect(stream, controller);
-  const opened = watch.find(({ kind }) => kind === Kind.CHECKPOINT);
+  const opened = watch.find(({ kind }) => kind === Kind.CHECKPOINT, { timeoutMs: OPEN_TIMEOUT_MS });
   opened.catch(() => {});
   return Object.assign(Object.create(watch) as typeof watch, {
     opened,

@@ -34,7 +34,7 @@ afterAll(async () => {
 
 /** Reads a key as another etcd client would. */
 async function stored(key: string) {
-  const signal = AbortSignal.timeout(15_000);
+  const signal = AbortSignal.timeout(30_000);
   const range = singleKey(Buffer.from(key));
   const { kvs } = await direct.store.read({ kind: 'read', range }, { signal });
   const [kv] = kvs;

@@ -47,7 +47,7 @@ describe('a service whose gateway is cut off from etcd while most of its instanc
       proxy.refuse();
       proxy.cut();
       for (const { leaseId } of registered.slice(0, LOST))
-        await direct.leases.revoke(leaseId, { signal: AbortSignal.timeout(10_000) });
+        await direct.leases.revoke(leaseId, { signal: AbortSignal.timeout(30_000) });
       if (isCompacted) await compact(etcd.endpoint, BigInt((await storeStateOf(etcd)).revision));
       proxy.accept();
       await eventually(async () => {

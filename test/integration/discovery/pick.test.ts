@@ -12,7 +12,7 @@ import { serviceName } from './stored-instances.ts';
 
 const DRAWS = 2_000;
 const AT_ONCE = 50;
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 let gateway: Awaited<ReturnType<typeof startGatewayOnEtcd>>;
 let clients: Clients;

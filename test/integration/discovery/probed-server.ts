@@ -22,7 +22,7 @@ export interface ProbedServer extends AsyncDisposable {
 }
 
 /** Longer than any test's probe waits. */
-const SLOW_MS = 3_000;
+const SLOW_MS = 30_000;
 
 /** Starts one that accepts connections, or answers pages (`/health`) or `grpc.health.v1.Health` on them. */
 export async function startProbedServer(

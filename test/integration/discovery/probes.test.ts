@@ -22,10 +22,10 @@ const CHECKS: Readonly<Record<'tcp' | 'http' | 'grpc', Check>> = {
   http: { case: 'http', value: { path: '/health?deep=1' } },
   grpc: { case: 'grpc', value: { service: 'orders' } },
 };
-const FAST = { interval: duration(100), timeout: duration(500), failureThreshold: 2 };
+const FAST = { interval: duration(100), timeout: duration(2_000), failureThreshold: 2 };
 const serviceOf = () => `probed-${randomUUID()}`;
 
-describe('a probed instance', { timeout: 60_000 }, () => {
+describe('a probed instance', { timeout: 120_000 }, () => {
   let gateway: TestGateway & AsyncDisposable;
   let discovery: Clients['discovery'];
 
@@ -45,7 +45,7 @@ describe('a probed instance', { timeout: 60_000 }, () => {
   ) {
     return discovery.register({
       instance,
-      ttl: duration(1_000),
+      ttl: duration(3_000),
       liveness: Liveness.MANAGED,
       probe: { ...FAST, check, ...probe },
     });
@@ -58,7 +58,7 @@ describe('a probed instance', { timeout: 60_000 }, () => {
       await using server = await startProbedServer(kind);
       await using watcher = await watchReasons(discovery, service);
       await register(instanceOf(service, 'a', { port: server.port }), CHECKS[kind], {
-        giveUpAfter: duration(4_000),
+        giveUpAfter: duration(10_000),
       });
       await eventually(() => expect(server.asked).toBeGreaterThan(3));
       expect(watcher.told).toEqual(['REGISTERED a']);
@@ -101,7 +101,7 @@ describe('a probed instance', { timeout: 60_000 }, () => {
       await using server = await startProbedServer('tcp');
       await using watcher = await watchReasons(discovery, service);
       await register(instanceOf(service, 'a', { port: server.port }), CHECKS[kind], {
-        giveUpAfter: duration(2_000),
+        giveUpAfter: duration(10_000),
       });
       await watcher.heard('EXPIRED a');
       expect(watcher.of('a')).toEqual(['REGISTERED', 'STATUS DOWN', 'EXPIRED']);

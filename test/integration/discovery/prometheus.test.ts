@@ -7,7 +7,7 @@ import { startGateway } from '../../support/start-gateway.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { serviceName } from './stored-instances.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 /** As Prometheus takes it: https://prometheus.io/docs/prometheus/latest/http_sd/ */
 interface TargetGroup {

@@ -167,7 +167,7 @@ describe('a request that breaks a rule', () => {
 });
 
 describe('a request at its bounds', () => {
-  it('is taken', { timeout: 30_000 }, async () => {
+  it('is taken', { timeout: 120_000 }, async () => {
     const { discovery } = clients;
     const instance = {
       service: LONGEST_ID,
@@ -218,7 +218,7 @@ describe('a probe', () => {
     expect(await storeStateOf(gateway.etcd)).toEqual(before);
   });
 
-  it('is allowed in the networks that the settings name, and in no other', { timeout: 60_000 }, async () => {
+  it('is allowed in the networks that the settings name, and in no other', { timeout: 120_000 }, async () => {
     const networks = { CONCORD_PROBE_NETWORKS: 'loopback,10.1.0.0/16' };
     await using allowing = await startGateway([gateway.etcd.endpoint], networks);
     const own = openClients(allowing.url);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Liveness } from '../../../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { Status } from '../../../gen/concord/discovery/v1/instance_pb.ts';
+import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
@@ -106,7 +107,7 @@ describe('registering an instance again', () => {
     const before = await storeStateOf(gateway.etcd);
     const refused = discovery.register({ instance: instanceOf(serviceName()), expectedRevision: 5n });
     expect(await failureOf(refused)).toMatchObject({ reason: 'REVISION_MISMATCH' });
-    await expect.poll(() => storeStateOf(gateway.etcd), { timeout: 15_000 }).toEqual(before);
+    await eventually(async () => expect(await storeStateOf(gateway.etcd)).toEqual(before));
   });
 });
 

@@ -14,7 +14,7 @@ import { PROTOCOLS } from '../../support/protocols.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { serviceName } from './stored-instances.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const TTL = { seconds: 60n };
 
 let gateway: Awaited<ReturnType<typeof startGatewayOnEtcd>>;

@@ -5,7 +5,7 @@ import type { KeyValueStore, Operation } from '../../../src/domain/store.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-const CALL_TIMEOUT_MS = 15_000;
+const CALL_TIMEOUT_MS = 30_000;
 
 /** Returns the name of a service that no other test has. */
 export function serviceName(): string {

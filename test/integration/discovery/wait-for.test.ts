@@ -135,6 +135,6 @@ function waitingAt({ url }: TestGateway): Promise<number> {
 }
 
 async function metricOf(url: string, metric: RegExp): Promise<number> {
-  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(15_000) });
+  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(30_000) });
   return Number(metric.exec(await response.text())?.[1] ?? 0);
 }

@@ -22,7 +22,7 @@ export interface WatchedReasons extends AsyncDisposable {
 }
 
 /** How long a test waits for what it is sure of. */
-const PATIENCE_MS = 25_000;
+const PATIENCE_MS = 30_000;
 
 /** Watches a service; resolves when its set is known. */
 export async function watchReasons(

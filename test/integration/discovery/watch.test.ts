@@ -60,7 +60,7 @@ describe.each(STREAMING)('DiscoveryService.Watch over $name', ({ open }) => {
     await discovery.updateInstance({ instance: { service, instanceId: 'a', host: 'a', port: 81 } });
     await discovery.unregister({ service, instanceId: 'b' });
     const doomed = await register(discovery, service, 'd');
-    await direct.leases.revoke(doomed.leaseId, { signal: AbortSignal.timeout(10_000) });
+    await direct.leases.revoke(doomed.leaseId, { signal: AbortSignal.timeout(30_000) });
     await eventually(() => expect(watch.changes()).toHaveLength(6));
     expect(watch.changes()).toEqual([
       `REGISTERED ${service}/c c:80 UP`,

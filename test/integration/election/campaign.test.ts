@@ -12,7 +12,7 @@ import { deleteLeader, readLeader } from './leader-key.ts';
 
 const TTL = { seconds: 600n };
 const SHORT_TTL = { seconds: 2n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const CROWD = 500;
 
 let etcd: TestEtcd;

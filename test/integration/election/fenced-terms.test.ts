@@ -12,5 +12,5 @@ describe('terms of candidates that lead in turn and write', () => {
     // One that harmed nothing, or where nobody noticed, says little.
     expect(outcome.harms).toBeGreaterThanOrEqual(5);
     expect(outcome.unknown + outcome.fencedOff).toBeGreaterThan(0);
-  }, 400_000);
+  }, 1_200_000);
 });

@@ -12,7 +12,7 @@ import { openCandidate, openLeader } from './campaign-stream.ts';
 import { openObserve } from './observe-stream.ts';
 
 const TTL = { seconds: 600n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 
 let etcd: TestEtcd;
 let gateways: readonly TestGateway[];

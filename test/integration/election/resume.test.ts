@@ -12,7 +12,7 @@ import { type CampaignStream, openCampaign, openCandidate, openLeader } from './
 
 const TTL = { seconds: 60n };
 const GRACE = { seconds: 40n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 
 let etcd: TestEtcd;
 let gateway: TestGateway;

@@ -10,7 +10,7 @@ import { type CampaignStream, openCampaign, openCandidate, openLeader } from './
 
 const TTL = { seconds: 600n };
 const GRACE = { seconds: 300n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const RACES = 20;
 
 let etcd: TestEtcd;

@@ -12,7 +12,7 @@ import { createRecordingLog, type RecordingLog } from '../../support/recording-l
 import { getKey, putKey } from './etcd-gateway.ts';
 import { startOwner } from './owner-process.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const found = await findTestEtcd();
 
 function start(dataDir: string, log: RecordingLog = createRecordingLog()): Promise<EmbeddedEtcd> {
@@ -25,7 +25,7 @@ function start(dataDir: string, log: RecordingLog = createRecordingLog()): Promi
 
 /** Kills the process that would end etcd when its owner dies: the other one in etcd's group. */
 async function killWatcher(etcdPid: number): Promise<void> {
-  const signal = AbortSignal.timeout(10_000);
+  const signal = AbortSignal.timeout(30_000);
   const table = await runCommand('ps', ['-A', '-o', 'pid=,pgid='], { signal });
   const pids = table
     .split('\n')

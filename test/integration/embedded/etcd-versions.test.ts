@@ -8,7 +8,7 @@ import { startEtcd } from '../../support/start-etcd.ts';
 import { startEtcdCluster } from '../../support/start-etcd-cluster.ts';
 import { getKey, putKey } from './etcd-gateway.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const found: BuiltEtcd = { kind: 'built', ...(await findTestEtcd()) };
 const newest = await buildNewestEtcd();
 

@@ -47,7 +47,7 @@ export async function packRelease(
   await writeFakeEtcd(join(folder, name, 'etcd'), version, more);
   await runCommand('tar', ['-czf', 'release.tar.gz', name], {
     cwd: folder,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(30_000),
   });
   const archive = await readFile(join(folder, 'release.tar.gz'));
   const sum = createHash('sha256').update(archive).digest('hex');

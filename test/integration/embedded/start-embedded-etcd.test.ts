@@ -14,7 +14,7 @@ import { openTempDir } from '../../support/open-temp-dir.ts';
 import { createRecordingLog } from '../../support/recording-log.ts';
 import { getKey, putKey } from './etcd-gateway.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const found = await findTestEtcd();
 
 function start(
@@ -76,7 +76,7 @@ describe('startEmbeddedEtcd', { timeout: TIMEOUT_MS }, () => {
 
     process.kill(pid, 'SIGKILL');
     await vi.waitFor(async () => expect(await getKey(endpoint, 'greeting')).toBe('hello'), {
-      timeout: 20_000,
+      timeout: 30_000,
       interval: 50,
     });
     expect(etcd.pid).not.toBe(pid);
@@ -93,7 +93,7 @@ describe('startEmbeddedEtcd', { timeout: TIMEOUT_MS }, () => {
     const etcd = await start(temp.path);
     const { pid } = etcd;
     process.kill(pid, 'SIGKILL');
-    await vi.waitFor(() => expect(etcd.pid).not.toBe(pid), { timeout: 10_000, interval: 1 });
+    await vi.waitFor(() => expect(etcd.pid).not.toBe(pid), { timeout: 30_000, interval: 1 });
     await etcd.stop();
     await awaitProcessEnd(etcd.pid);
   });

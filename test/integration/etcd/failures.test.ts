@@ -5,29 +5,29 @@ import { DomainError } from '../../../src/domain/errors.ts';
 import { singleKey } from '../../../src/domain/key-range.ts';
 import type { KeyValueStore, Txn } from '../../../src/domain/store.ts';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
+import { eventually } from '../../support/eventually.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 
-const signal = () => AbortSignal.timeout(10_000);
+const signal = () => AbortSignal.timeout(30_000);
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 describe('the etcd adapter', () => {
   it('stops waiting when the caller does, with the reason of its signal', async () => {
     await using etcd = await startEtcd();
-    await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
+    // Of the two that may end it, only the signal does: the other would take far longer than the test may.
+    await using adapter = openEtcd({ endpoints: [etcd.endpoint], times: { callTimeoutMs: 600_000 } });
     await readKey(adapter.store, 'warm', signal());
     etcd.pause();
-    const started = performance.now();
     const reason = new Error('no longer wanted');
     await expect(readKey(adapter.store, 'k', abortAfter(150, reason))).rejects.toBe(reason);
-    expect(performance.now() - started).toBeLessThan(2_000);
     etcd.resume();
     await readKey(adapter.store, 'k', signal());
   });
 
   it('calls a store that does not answer unavailable, and a write to it of unknown outcome', async () => {
     await using etcd = await startEtcd();
-    await using adapter = openEtcd({ endpoints: [etcd.endpoint], times: { callTimeoutMs: 400 } });
-    await readKey(adapter.store, 'warm', signal());
+    await using adapter = openEtcd({ endpoints: [etcd.endpoint], times: { callTimeoutMs: 1_000 } });
+    await eventually(() => readKey(adapter.store, 'warm', signal()));
     etcd.pause();
     expect(await reasonOf(readKey(adapter.store, 'k', signal()))).toBe('STORE_UNAVAILABLE');
     expect(await reasonOf(adapter.store.txn(put('k'), { signal: signal() }))).toBe('OUTCOME_UNKNOWN');

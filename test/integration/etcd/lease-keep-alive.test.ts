@@ -10,10 +10,10 @@ import { startEtcdCluster } from '../../support/start-etcd-cluster.ts';
 
 const ROOT = { username: 'root', password: 'root-secret' };
 const TOKEN_TTL_S = 1;
-/** Etcd looks for expired tokens every second. */
-const EXPIRED_AFTER_MS = (TOKEN_TTL_S + 1.5) * 1_000;
+/** Etcd looks for expired tokens every second, or later where it has much else to do. */
+const EXPIRED_AFTER_MS = (TOKEN_TTL_S + 3) * 1_000;
 
-describe('renewals of leases', () => {
+describe('renewals of leases', { timeout: 180_000 }, () => {
   it('go through one stream, and each brings a lease back to its whole time to live', async () => {
     await using server = await startEtcd();
     await using etcd = openEtcd({ endpoints: [server.endpoint] });
@@ -21,11 +21,14 @@ describe('renewals of leases', () => {
     await eventually(async () => expect(await remaining(etcd, ids[0])).toBeLessThan(59n));
     const { signal } = new AbortController();
     const asked = [...ids, ...ids, ...ids];
+    const startMs = performance.now();
     const leases = await Promise.all(asked.map((leaseId) => etcd.leases.keepAlive(leaseId, { signal })));
     expect(leases.map(({ leaseId }) => leaseId)).toEqual(asked);
     expect(leases.every(({ ttlSeconds, revision }) => ttlSeconds === 60n && revision === 1n)).toBe(true);
     for (const leaseId of ids.slice(0, 10)) {
-      expect(await remaining(etcd, leaseId)).toBeGreaterThanOrEqual(59n);
+      const seconds = Number(await remaining(etcd, leaseId));
+      // Renewed since then, and told in whole seconds: one that was not has less, since a second of it had passed before.
+      expect(seconds).toBeGreaterThanOrEqual(60 - (performance.now() - startMs) / 1_000 - 1);
     }
     expect(await countKeepAliveStreams(server.endpoint)).toBe(1);
   });
@@ -64,7 +67,7 @@ describe('renewals of leases', () => {
 
   it('are made while etcd is down, and done when it is back', async () => {
     await using server = await startEtcd();
-    await using etcd = openEtcd({ endpoints: [server.endpoint], times: { callTimeoutMs: 20_000 } });
+    await using etcd = openEtcd({ endpoints: [server.endpoint], times: { callTimeoutMs: 40_000 } });
     const ids = await grantMany(etcd, 100, 60n);
     await renewAll(etcd, ids);
     await server.kill();
@@ -77,9 +80,9 @@ describe('renewals of leases', () => {
   it('fail when etcd stays away as long as a call may take, and succeed later', async () => {
     await using server = await startEtcd();
     await using proxy = await startFaultProxy(server.port);
-    await using etcd = openEtcd({ endpoints: [proxy.endpoint], times: { callTimeoutMs: 1_000 } });
+    await using etcd = openEtcd({ endpoints: [proxy.endpoint], times: { callTimeoutMs: 2_000 } });
     const ids = await grantMany(etcd, 10, 60n);
-    await renewAll(etcd, ids);
+    await eventually(() => renewAll(etcd, ids));
     proxy.stall(['toServer', 'toClient']);
     const outcomes = await Promise.allSettled(ids.map((id) => etcd.leases.keepAlive(id, within())));
     for (const outcome of outcomes) {
@@ -236,7 +239,7 @@ describe('renewals of leases of a cluster', () => {
 });
 
 function within(): { readonly signal: AbortSignal } {
-  return { signal: AbortSignal.timeout(20_000) };
+  return { signal: AbortSignal.timeout(40_000) };
 }
 
 async function grantMany({ leases }: Etcd, count: number, ttlSeconds: bigint): Promise<readonly bigint[]> {

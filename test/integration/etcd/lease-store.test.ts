@@ -116,7 +116,7 @@ describe('the leases of an etcd', () => {
 
   it('are of unknown outcome where the answer to a grant is lost', async () => {
     await using proxy = await startFaultProxy(server.port);
-    await using faulty = openEtcd({ endpoints: [proxy.endpoint], times: { callTimeoutMs: 500 } });
+    await using faulty = openEtcd({ endpoints: [proxy.endpoint], times: { callTimeoutMs: 1_000 } });
     await eventually(() => faulty.leases.grant({ ttlSeconds: 60n }, within()));
     proxy.stall(['toClient']);
     const leaseId = newLeaseId();
@@ -139,7 +139,7 @@ describe('the leases of an etcd', () => {
 });
 
 function within(): { readonly signal: AbortSignal } {
-  return { signal: AbortSignal.timeout(15_000) };
+  return { signal: AbortSignal.timeout(30_000) };
 }
 
 function newLeaseId(): bigint {

@@ -47,7 +47,7 @@ describe.each([...versions])('keys on etcd %s', (version, built) => {
 
   it('are served by the version asked for, which is told', async () => {
     expect(etcd.version).toBe(version);
-    expect(await gateway.app.etcd.version({ signal: AbortSignal.timeout(5_000) })).toBe(version);
+    expect(await gateway.app.etcd.version({ signal: AbortSignal.timeout(30_000) })).toBe(version);
   });
 
   it('are written, read, compared and deleted', async () => {

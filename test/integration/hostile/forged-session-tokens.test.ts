@@ -96,7 +96,7 @@ describe.each(Object.entries(RESUMABLE))('a resume token of %s', (_, { open, pur
     expect(await clients.leases.get({ leaseId })).toMatchObject({ leaseId });
   });
 
-  it('that is damaged is found out', async () => {
+  it('that is damaged is found out', { timeout: 180_000 }, async () => {
     const name = randomUUID();
     const genuine = await firstToken(open(name, ''));
     await expectDamageFound(genuine, 'RESUME_TOKEN_INVALID', (token) => firstToken(open(name, token)));
@@ -140,7 +140,7 @@ describe('a page token of LockService/List', () => {
     },
   );
 
-  it('that is damaged is found out', async () => {
+  it('that is damaged is found out', { timeout: 180_000 }, async () => {
     const { nextPageToken } = await clients.locks.list({ prefix, pageSize: 1 });
     await expectDamageFound(nextPageToken, 'PAGE_TOKEN_INVALID', (pageToken) =>
       clients.locks.list({ prefix, pageSize: 1, pageToken }),

@@ -17,7 +17,7 @@ import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { expectDamageFound, failureIn } from './damaged-tokens.ts';
 
 const BEYOND_INT64 = '9999999999999999999';
-const WATCH_TIMEOUT_MS = 5_000;
+const WATCH_TIMEOUT_MS = 30_000;
 /** What a token begins with. */
 const DIGEST_BYTES = 9;
 

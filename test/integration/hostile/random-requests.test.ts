@@ -2,6 +2,7 @@ import { type DescMessage, type DescMethod, fromJson, type JsonObject, toBinary 
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ConfigService } from '../../../gen/concord/config/v1/config_service_pb.ts';
 import { DiscoveryService } from '../../../gen/concord/discovery/v1/discovery_service_pb.ts';
 import { ElectionService } from '../../../gen/concord/election/v1/election_service_pb.ts';
 import { KvService } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
@@ -24,9 +25,9 @@ const AT_ONCE = 25;
 const SHOWN_FAILURES = 5;
 const ANY_REQUESTS = 8_000;
 const DOOMED_REQUESTS = 2_000;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 600_000;
 
-const SERVICES = [KvService, LeaseService, LockService, ElectionService, DiscoveryService];
+const SERVICES = [KvService, LeaseService, LockService, ElectionService, DiscoveryService, ConfigService];
 const METHODS = [...SERVICES, Health].flatMap(({ methods }): readonly DescMethod[] => methods);
 const WRITES = SERVICES.flatMap(({ methods }): readonly DescMethod[] => methods).filter(
   ({ idempotency }) => idempotency !== IdempotencyLevel.NO_SIDE_EFFECTS,
@@ -131,7 +132,13 @@ function anyHeaders(): fc.Arbitrary<Record<string, string>> {
   return fc.oneof({ weight: 9, arbitrary: fc.constant({}) }, { weight: 1, arbitrary: wild });
 }
 
-/** What waits ends by its deadline: a stream, who wants a lock that another one has, and who waits for instances. */
+/** Unary rpcs that wait: for a lock that another one has, for instances, for subscribers. */
+const WAITING: readonly DescMethod[] = [
+  LockService.method.acquire,
+  DiscoveryService.method.waitFor,
+  ConfigService.method.publish,
+];
+/** What waits, as a stream does, ends by its deadline. */
 const WAITING_HEADERS = { 'connect-timeout-ms': '40', 'grpc-timeout': '40m' };
 
 function requestOf(
@@ -142,7 +149,7 @@ function requestOf(
 ): RawRequest {
   const path = `/${method.parent.typeName}/${method.name}`;
   if (method.methodKind !== 'unary') return wireStreamRequest(protocol, path, message, WAITING_HEADERS);
-  const isWaiting = method === LockService.method.acquire || method === DiscoveryService.method.waitFor;
+  const isWaiting = WAITING.includes(method);
   return wireRequest(protocol, path, message, isWaiting ? { ...headers, ...WAITING_HEADERS } : headers);
 }
 
@@ -166,7 +173,7 @@ function doomedRequest(): fc.Arbitrary<SentRequest> {
 
 /** What waits has headers of its own. */
 function flawsOf(method: DescMethod): readonly string[] {
-  const isWaiting = method.methodKind !== 'unary' || method === LockService.method.acquire;
+  const isWaiting = method.methodKind !== 'unary' || WAITING.includes(method);
   return ['end', 'rule', ...(isWaiting ? [] : ['timeout', 'compression'])];
 }
 
@@ -176,6 +183,7 @@ function brokenRule({ input }: DescMethod): JsonObject {
   if (names.includes('fence')) return { fence: { lock: 'l', token: '0' } };
   if (names.includes('name')) return { name: 'a\nb' };
   if (names.includes('service')) return { service: 'a/b' };
+  if (names.includes('application')) return { application: 'a/b' };
   return names.includes('instance') ? { instance: { service: 'a/b' } } : { leaseId: '-1' };
 }
 

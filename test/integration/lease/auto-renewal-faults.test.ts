@@ -4,9 +4,9 @@ import { startEtcd } from '../../support/start-etcd.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
 import { countRenewals, grantRenewed, type Replica, Replicas, renewedByEach, sum } from './renewed-leases.ts';
 
-const TTL_SECONDS = 10;
-const END_MS = 60_000;
-const TIMEOUT_MS = 240_000;
+const TTL_SECONDS = 15;
+const END_MS = 90_000;
+const TIMEOUT_MS = 600_000;
 
 let etcd: TestEtcd;
 
@@ -23,18 +23,18 @@ async function renewedTimes(times: number, count: number): Promise<void> {
   const before = await countRenewals([etcd.endpoint]);
   await eventually(async () => {
     expect(await countRenewals([etcd.endpoint])).toBeGreaterThan(before + times * count);
-  }, 120_000);
+  }, 240_000);
 }
 
 function settledAt(replicas: readonly Replica[], count: number): Promise<void> {
-  return eventually(async () => expect(sum(await renewedByEach(replicas))).toBe(count), 30_000);
+  return eventually(async () => expect(sum(await renewedByEach(replicas))).toBe(count), 90_000);
 }
 
 describe('auto-renewal', () => {
   it(
     'loses no lease while all gateways are replaced, one after the other',
     async () => {
-      const count = 1_000;
+      const count = 500;
       await using replicas = new Replicas([etcd.endpoint]);
       const first = await replicas.start();
       let running = [first, await replicas.start(), await replicas.start()];

@@ -12,7 +12,7 @@ import { type HoldStream, openHold } from './hold-stream.ts';
 
 const TTL = { seconds: 60n };
 const GRACE = { seconds: 40n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 
 let etcd: TestEtcd;
 let gateway: TestGateway;
@@ -84,7 +84,7 @@ describe('a Hold that is resumed', () => {
   it(
     'at another gateway keeps its lease there, though the grace at the first one passes',
     async () => {
-      const hold = await openHold(clients, { ttl: { seconds: 2n }, grace: { seconds: 1n } });
+      const hold = await openHold(clients, { ttl: { seconds: 5n }, grace: { seconds: 5n } });
       const isKept = await putOn(hold);
       const { sessions } = gateway.app.stats();
       await hold[Symbol.asyncDispose]();
@@ -188,7 +188,7 @@ describe('a Hold whose gateway goes away', () => {
     'that is drained comes back at another one: its stream open %s',
     async (isOpen) => {
       const drained = await startGateway([etcd.endpoint]);
-      const hold = await openHold(openClients(drained.url), { ttl: TTL, grace: { seconds: 2n } });
+      const hold = await openHold(openClients(drained.url), { ttl: TTL, grace: GRACE });
       const isKept = await putOn(hold);
       if (!isOpen) await hold[Symbol.asyncDispose]();
       await drained.app.drain();

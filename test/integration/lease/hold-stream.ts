@@ -43,7 +43,7 @@ export async function openHold(
       const { length } = stream.messages;
       await eventually(() => expect(stream.messages.length).toBeGreaterThanOrEqual(length + times), 60_000);
     },
-    async failure(timeoutMs = 20_000) {
+    async failure(timeoutMs = 30_000) {
       const untilMs = performance.now() + timeoutMs;
       while (stream.end === undefined && performance.now() < untilMs) await delay(10);
       if (stream.end === undefined) throw new Error(`the stream goes on after ${timeoutMs} ms`);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   }
   await using etcd = openEtcd({ endpoints: [gateway.etcd.endpoint] });
   for (const leaseId of [-5n, -(2n ** 63n), 2n ** 63n - 1n]) {
-    await etcd.leases.grant({ ttlSeconds: TTL.seconds, leaseId }, { signal: AbortSignal.timeout(15_000) });
+    await etcd.leases.grant({ ttlSeconds: TTL.seconds, leaseId }, { signal: AbortSignal.timeout(30_000) });
   }
 });
 

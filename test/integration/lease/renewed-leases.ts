@@ -80,7 +80,7 @@ export async function countRenewals(endpoints: readonly string[]): Promise<numbe
 }
 
 async function readMetric(url: string, name: string): Promise<number> {
-  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(15_000) });
+  const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(30_000) });
   const line = (await response.text()).split('\n').find((each) => each.startsWith(`${name} `));
   if (line === undefined) throw new Error(`${url} has no metric ${name}`);
   return Number(line.slice(name.length + 1));

@@ -8,13 +8,13 @@ import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { openHold } from './hold-stream.ts';
 
 const LONG = { seconds: 600n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 
 describe('leases while etcd is silent', () => {
   it(
     'are not to be had: every call says so in time, and works again when etcd does',
     async () => {
-      await using gateway = await startGatewayOnEtcd({ CONCORD_ETCD_TIMEOUT: '1s' });
+      await using gateway = await startGatewayOnEtcd({ ETCD_TIMEOUT: '2s' });
       const clients = openClients(gateway.url);
       const { leases } = clients;
       const { leaseId } = await leases.grant({ ttl: LONG });
@@ -57,7 +57,7 @@ describe('leases while etcd is silent', () => {
   it(
     'end in the end where their streams did meanwhile',
     async () => {
-      await using gateway = await startGatewayOnEtcd({ CONCORD_ETCD_TIMEOUT: '1s' });
+      await using gateway = await startGatewayOnEtcd({ ETCD_TIMEOUT: '2s' });
       const clients = openClients(gateway.url);
       const holds = await Promise.all(Array.from({ length: 10 }, () => openHold(clients, { ttl: LONG })));
       gateway.etcd.pause();
@@ -78,7 +78,7 @@ describe('leases while etcd is silent', () => {
     'do not keep their gateway from ending',
     async () => {
       await using etcd = await startEtcd();
-      const env = { ETCD_ENDPOINTS: etcd.endpoint, CONCORD_ETCD_TIMEOUT: '1s', CONCORD_DRAIN_TIMEOUT: '2s' };
+      const env = { ETCD_ENDPOINTS: etcd.endpoint, ETCD_TIMEOUT: '2s', CONCORD_DRAIN_TIMEOUT: '2s' };
       await using gateway = await runConcord({ env });
       const clients = openClients(gateway.url);
       await using _plain = await openHold(clients, { ttl: LONG });

@@ -30,7 +30,7 @@ const watchers = async () => (await etcdWatchMetrics(gateway.etcd.endpoint)).wat
 
 /** How many events etcd has sent to watches since its start. */
 async function eventsSent(): Promise<number> {
-  const response = await fetch(`${gateway.etcd.endpoint}/metrics`, { signal: AbortSignal.timeout(15_000) });
+  const response = await fetch(`${gateway.etcd.endpoint}/metrics`, { signal: AbortSignal.timeout(30_000) });
   return Number(/^etcd_debugging_mvcc_events_total (\S+)$/m.exec(await response.text())?.[1]);
 }
 

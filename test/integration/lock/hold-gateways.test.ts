@@ -11,7 +11,7 @@ import { holdLock, openLockHold, queueFor } from './lock-hold.ts';
 
 const TTL = { seconds: 60n };
 const GRACE = { seconds: 40n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const newName = () => `test/${randomUUID()}`;
 
 let etcd: TestEtcd;

@@ -60,7 +60,7 @@ describe('a Hold of a lock', () => {
     }
     const { lock } = await clients.locks.get({ name });
     expect(lock).toMatchObject({ holders: [{ fencingToken, leaseId, owner: 'ben' }], waiters: [] });
-  }, 60_000);
+  }, 120_000);
 
   it('says how many are still before it as those leave one after the other', async () => {
     const request = { name: newName(), ttl: SHORT };
@@ -78,7 +78,7 @@ describe('a Hold of a lock', () => {
       const positions = messages.map(({ position }) => position);
       expect(positions).toEqual(positions.toSorted((a, b) => b - a));
     }
-  }, 60_000);
+  }, 120_000);
 
   it('is as exclusive as Acquire and TryAcquire', async () => {
     const name = newName();
@@ -103,7 +103,7 @@ describe('a Hold of a lock', () => {
     await eventually(async () => {
       expect(await failureOf(clients.kv.get({ key }))).toMatchObject({ reason: 'KEY_NOT_FOUND' });
     });
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Ways to take a lock, or a place in its queue, from a stream. */
@@ -140,7 +140,7 @@ describe.each(LOSSES)('a Hold when %s', (_, lose) => {
         metadata: { lease_id: String(leaseId) },
       });
     },
-    90_000,
+    180_000,
   );
 
   it('loses its place in the queue', async () => {
@@ -153,7 +153,7 @@ describe.each(LOSSES)('a Hold when %s', (_, lose) => {
       async () => expect((await clients.locks.get({ name })).lock?.waiterCount).toBe(0),
       60_000,
     );
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('a Hold', () => {

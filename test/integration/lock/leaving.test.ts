@@ -12,12 +12,14 @@ import { holdLock, queueFor } from './lock-hold.ts';
 
 /** Longer than any test waits: who is gone before has left, and did not expire. */
 const TTL = { seconds: 600n };
+/** Long enough to be seen waiting before it passes. */
+const DEADLINE_MS = 3_000;
 
 let gateway: TestGateway & { readonly etcd: TestEtcd };
 let clients: Clients;
 
 beforeAll(async () => {
-  gateway = await startGatewayOnEtcd({ CONCORD_PING_INTERVAL: '500ms' });
+  gateway = await startGatewayOnEtcd({ CONCORD_PING_INTERVAL: '2s' });
   clients = openClients(gateway.url);
 });
 
@@ -63,7 +65,7 @@ describe.each(PROTOCOLS)('one who waits in Acquire over $name', ({ open }) => {
 
   it('leaves the queue when its deadline passes', async () => {
     const held = await heldLock();
-    const waiting = own().locks.acquire({ name: held.name, ttl: TTL }, { timeoutMs: 1_000 });
+    const waiting = own().locks.acquire({ name: held.name, ttl: TTL }, { timeoutMs: DEADLINE_MS });
     waiting.catch(() => {});
     await hasWaiters(held.name, 1);
     // Which of the two clocks is first, the client's or the gateway's, is left to chance.
@@ -133,7 +135,7 @@ describe('the queue of a lock', () => {
     await eventually(async () =>
       expect((await storeStateOf(gateway.etcd)).leases).toBeLessThanOrEqual(leases),
     );
-  }, 60_000);
+  }, 120_000);
 
   it('is passed on by a holder whose stream ends, in the order in which the others came', async () => {
     const name = `test/${randomUUID()}`;

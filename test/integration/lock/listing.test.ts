@@ -79,7 +79,7 @@ describe('a listing of locks', () => {
     expect(long?.waiters).toHaveLength(1_000);
     expect(long?.waiters.map(({ position }) => position)).toEqual(long?.waiters.map((_, i) => i + 1));
     await Promise.all(waiters.map((waiter) => waiter[Symbol.asyncDispose]()));
-  }, 120_000);
+  }, 300_000);
 
   it('takes no token of another listing, nor one that was damaged', async () => {
     const prefix = `test/${randomUUID()}/`;

@@ -10,7 +10,7 @@ import { startFaultyGateway } from '../watch/start-faulty-gateway.ts';
 import { holdLock, queueFor } from './lock-hold.ts';
 
 const TTL = { seconds: 600n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 
 describe('one who waits for a lock at a gateway that is cut off from the store', () => {
   it.each([

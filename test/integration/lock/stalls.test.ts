@@ -14,7 +14,7 @@ import { holdLock, openLockHold, queueFor } from './lock-hold.ts';
 
 const TTL = { seconds: 600n };
 const SHORT = { seconds: 1n };
-const TIMEOUT_MS = 90_000;
+const TIMEOUT_MS = 180_000;
 const WAIT_MS = 40_000;
 
 let etcd: TestEtcd;
@@ -23,7 +23,7 @@ let clients: Clients;
 
 beforeAll(async () => {
   etcd = await startEtcd();
-  gateway = await startGateway([etcd.endpoint], { CONCORD_PING_INTERVAL: '500ms' });
+  gateway = await startGateway([etcd.endpoint], { CONCORD_PING_INTERVAL: '2s' });
   clients = openClients(gateway.url);
 });
 

@@ -54,7 +54,7 @@ describe('a call', () => {
       method: { name: 'Check', parent: { typeName: 'grpc.health.v1.Health' } },
     });
     expect(protocol.name.toLowerCase()).toMatch(new RegExp(`^${seen?.call.protocol}`));
-    expect(Math.abs(performance.now() - (seen?.call.startMs ?? 0))).toBeLessThan(5_000);
+    expect(Math.abs(performance.now() - (seen?.call.startMs ?? 0))).toBeLessThan(50_000);
     await eventually(() =>
       expect(seen?.outcomes).toEqual([{ code: undefined, reason: undefined, error: undefined }]),
     );

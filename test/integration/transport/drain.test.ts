@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { Code, createClient } from '@connectrpc/connect';
+import { Code, createClient, type HandlerContext } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { describe, expect, it } from 'vitest';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
@@ -13,7 +13,8 @@ import { aborted, startToy, type Toy } from './toy-server.ts';
 
 const STREAMING = PROTOCOLS.filter(({ name }) => !name.includes('GET'));
 const CHECK = '/grpc.health.v1.Health/Check';
-const PATIENT = { drainTimeoutMs: 5_000 };
+/** So long that no drain ends by its time-out. */
+const PATIENT = { drainTimeoutMs: 120_000 };
 
 describe('a drain', () => {
   it.each(STREAMING)(
@@ -63,12 +64,11 @@ describe('a drain', () => {
       'WATCH_TOO_SLOW',
     ],
   ])('ends a stream whose handler %s', async (_name, end, reason) => {
-    await using toy = await startToy({
-      async *watch(_service, { signal }) {
-        yield { status: 1 };
-        await aborted(signal).catch(end);
-      },
-    });
+    const watch = async function* (_service: string, { signal }: HandlerContext) {
+      yield { status: 1 } as const;
+      await aborted(signal).catch(end);
+    };
+    await using toy = await startToy({ watch }, PATIENT);
     const stream = toy.health(grpc()).watch({})[Symbol.asyncIterator]();
     await stream.next();
     const drained = toy.server.drain();
@@ -112,7 +112,7 @@ describe('a drain', () => {
     expect(toy.logged.filter(({ level }) => level === 'warn')).toHaveLength(1);
   });
 
-  it('closes idle connections and those that have not said what they speak, well within its time-out', async () => {
+  it('closes idle connections and those that have not said what they speak, and does not wait for its time-out', async () => {
     await using toy = await startToy({}, PATIENT);
     using mute = await openRawSocket(toy.port);
     using idle = await openRawSocket(toy.port);
@@ -120,11 +120,9 @@ describe('a drain', () => {
     await idle.sees('404');
     const session = connectHttp2(toy.baseUrl);
     await new Promise((resolve) => session.once('remoteSettings', resolve));
-    const begin = performance.now();
     await toy.server.drain();
     await Promise.all([mute.closed, idle.closed]);
-    expect(performance.now() - begin).toBeLessThan(2_000);
-    expect(session.destroyed || session.closed).toBe(true);
+    await eventually(() => expect(session.destroyed || session.closed).toBe(true));
   });
 
   it('lets the next answer on a keep-alive connection be the last', async () => {
@@ -140,7 +138,7 @@ describe('a drain', () => {
   });
 });
 
-describe('a drain under load', () => {
+describe('a drain under load', { timeout: 240_000 }, () => {
   it('loses no call on pooled keep-alive connections', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 50 });
     await expectNoneLost((toy) => () => postHttp1(toy, agent));

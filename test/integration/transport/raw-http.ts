@@ -47,7 +47,7 @@ export async function openRawSocket(port: number): Promise<RawSocket> {
         const received = Buffer.concat(chunks);
         if (!received.includes(text)) throw new Error(`not in: ${received.toString('latin1')}`);
         return received.toString('latin1');
-      }, 5_000),
+      }),
     [Symbol.dispose]: () => void socket.destroy(),
   };
 }

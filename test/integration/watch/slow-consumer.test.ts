@@ -11,16 +11,17 @@ import type { TestEtcd } from '../../support/test-etcd.ts';
 import { writeHistory } from './sequence-writer.ts';
 import { startRecording, stateAt, WatchRecorder } from './watch-recorder.ts';
 
-const HISTORY_BYTES = 8 * 1024 * 1024;
+/** More than etcd sends at once to who catches up: a thousand revisions. */
+const HISTORY_BYTES = 24 * 1024 * 1024;
 /** What is over the bound goes when those who keep up have had their turn: by as much as etcd sends at once. */
-const BURST_BYTES = 8 * 1024 * 1024;
-/** Some 16 MB, and as much again of what the keys held before: more than a client, a server and the history hold together of what is not read. */
+const BURST_BYTES = 16 * 1024 * 1024;
+/** Some 32 MB, and as much again of what the keys held before: more than a client, a server and the history hold together of what is not read. */
 const REVISIONS = 4_000;
-const VALUE_BYTES = 4_000;
+const VALUE_BYTES = 8_000;
 const KEYS = 50;
 const prefixOf = () => `test/${randomUUID()}/`;
 
-describe('a subscriber that does not read', () => {
+describe('a subscriber that does not read', { timeout: 240_000 }, () => {
   let etcd: TestEtcd;
   let direct: Etcd;
   let gateway: TestGateway;

@@ -36,7 +36,7 @@ export type WatchParameters = Partial<
 >;
 
 /** How long a test waits for what must come, on a machine that has more to do. */
-const REACH_TIMEOUT_MS = 25_000;
+const REACH_TIMEOUT_MS = 90_000;
 
 /**
  * A subscriber that rebuilds the state from what it is told, and notes everything that breaks a promise of the contract.

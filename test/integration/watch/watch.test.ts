@@ -10,6 +10,7 @@ import {
 } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { collect } from '../../support/collect.ts';
 import { GATEWAY_WATCHES } from '../../support/etcd-watch-metrics.ts';
+import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { PROTOCOLS, type Protocol } from '../../support/protocols.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
@@ -84,10 +85,12 @@ describe.each(PROTOCOLS.filter(({ name }) => !name.includes('GET')))(
     it('tells at once, and again at the interval, that there is nothing to tell', async () => {
       const kv = kvOver(protocol);
       await using watch = watchWith(kv, { prefix: prefixOf(), checkpointInterval: { nanos: 100_000_000 } });
-      await watch.find(({ kind }) => kind === Kind.CHECKPOINT, { timeoutMs: 2_000 });
+      await watch.find(({ kind }) => kind === Kind.CHECKPOINT, { timeoutMs: 10_000 });
       const { revision } = await kv.put({ key: prefixOf() });
       // Revisions of others' keys move it on too: silence is never ambiguous.
-      await watch.find((message) => message.kind === Kind.CHECKPOINT && message.revision >= revision);
+      await watch.find((message) => message.kind === Kind.CHECKPOINT && message.revision >= revision, {
+        timeoutMs: 10_000,
+      });
       expect(watch.messages.every(({ kind }) => kind === Kind.CHECKPOINT)).toBe(true);
     });
 
@@ -260,7 +263,7 @@ describe('KvService.Watch', () => {
     const client = kv();
     const prefix = prefixOf();
     const own = GATEWAY_WATCHES;
-    await expect.poll(etcdWatchers).toBe(own);
+    await etcdWatchersAre(own);
     const watches = [
       { prefix },
       { key: `${prefix}a` },
@@ -272,16 +275,19 @@ describe('KvService.Watch', () => {
     for (const watch of watches) await watch.find(({ kind }) => kind === Kind.CHECKPOINT);
     await client.put({ key: `${prefix}a` });
     for (const watch of watches.slice(0, 6)) await watch.find(({ kind }) => kind === Kind.EVENTS);
-    await expect.poll(etcdWatchers).toBe(own + 1);
+    await etcdWatchersAre(own + 1);
     for (const watch of watches) await watch[Symbol.asyncDispose]();
-    await expect.poll(etcdWatchers).toBe(own);
+    await etcdWatchersAre(own);
     expect(gateway.app.stats().watch).toMatchObject({ subscriptions: 0, channels: 0 });
   });
 });
 
-async function etcdWatchers(): Promise<number> {
-  const text = await (await fetch(`${etcd.endpoint}/metrics`)).text();
-  return Number(/^etcd_debugging_mvcc_watcher_total (\d+)$/m.exec(text)?.[1]);
+/** Waits until etcd has so many watches. */
+async function etcdWatchersAre(count: number): Promise<void> {
+  await eventually(async () => {
+    const text = await (await fetch(`${etcd.endpoint}/metrics`)).text();
+    expect(Number(/^etcd_debugging_mvcc_watcher_total (\d+)$/m.exec(text)?.[1])).toBe(count);
+  });
 }
 
 async function compact(revision: bigint): Promise<void> {

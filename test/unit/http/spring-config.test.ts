@@ -31,19 +31,19 @@ describe("the answer to Spring Cloud Config's clients", () => {
   });
 
   it.each([
-    ['/spring/shop/default', ['default']],
-    ['/spring/shop/dev', ['dev', 'default']],
-    ['/spring/shop/dev,eu', ['eu', 'dev', 'default']],
-    ['/spring/shop/eu,dev', ['dev', 'eu', 'default']],
-    ['/spring/shop/default,dev', ['dev', 'default']],
-    ['/spring/shop/dev,default,eu', ['eu', 'dev', 'default']],
-    ['/spring/shop/eu,test', ['eu', 'default']],
-    ['/spring/shop/%20dev%20,%20eu', ['eu', 'dev', 'default']],
-  ])('lists the last profile first and the base last: %s', async (path, profiles) => {
+    ['/spring/shop/default', ['concord:shop']],
+    ['/spring/shop/dev', ['concord:shop-dev', 'concord:shop']],
+    ['/spring/shop/dev,eu', ['concord:shop-eu', 'concord:shop-dev', 'concord:shop']],
+    ['/spring/shop/eu,dev', ['concord:shop-dev', 'concord:shop-eu', 'concord:shop']],
+    ['/spring/shop/default,dev', ['concord:shop-dev', 'concord:shop']],
+    ['/spring/shop/dev,default,eu', ['concord:shop-eu', 'concord:shop-dev', 'concord:shop']],
+    ['/spring/shop/eu,test', ['concord:shop-eu', 'concord:shop']],
+    ['/spring/shop/%20dev%20,%20eu', ['concord:shop-eu', 'concord:shop-dev', 'concord:shop']],
+  ])('lists the last profile first and the base last: %s', async (path, expected) => {
     const names = (await createSpring(SHOP, () => 1n).sources(path)).map(
       (source) => (source as { readonly name: string }).name,
     );
-    expect(names).toEqual(profiles.map((profile) => `concord:shop/${profile}`));
+    expect(names).toEqual(expected);
   });
 
   it('lists the last of several applications first, within each profile, at the newest of their revisions', async () => {

@@ -19,8 +19,8 @@ export const file_concord_config_v1_config_item: GenFile = /*@__PURE__*/
 /**
  * One value of an application's configuration, in one profile.
  *
- * In the profile `default` it stands in etcd, as it is, at `<prefix>/<application>/<key>`, so that any etcd client can read it;
- * what other etcd clients write there is served, and recorded in the history.
+ * In the profile `default` it stands in etcd at `<prefix>/<application>/<key>`, as it is unless it is secret, so that any etcd
+ * client can read it; what other etcd clients write there is served, and recorded in the history.
  *
  * @generated from message concord.config.v1.ConfigItem
  */
@@ -96,7 +96,7 @@ export type ConfigItem = Message<"concord.config.v1.ConfigItem"> & {
   secret: boolean;
 
   /**
-   * The revision of its last change, for `expected_revision`.
+   * The revision of its last change, for `expected_revision`; 0 in what a dry run would write.
    *
    * @generated from field: int64 revision = 11;
    */

@@ -1,0 +1,38 @@
+import { concordConfigGet, spread } from '../calls/config-calls.ts';
+import { publishAll, rawPrefix, someApplications } from '../calls/config-entries.ts';
+import { etcdSerializableRange } from '../calls/etcd-calls.ts';
+import { GRPC_SHAPE } from '../load/shapes.ts';
+import { measureRounds, rates } from '../rounds.ts';
+import type { Row } from '../row.ts';
+
+const APPLICATIONS = 100;
+const ITEMS = 100;
+
+/** Get of configuration from memory, 100 in flight. */
+export const configGet: Row = {
+  name: 'config-get',
+  describes: `Get of one item of ${APPLICATIONS} applications with ${ITEMS} each, from memory, over gRPC, against etcd's Range of its key, serializable`,
+  async measure(bench) {
+    const { etcd, gateway } = bench.peers;
+    const applications = someApplications('bench-config-get', APPLICATIONS, ITEMS);
+    await publishAll(bench, applications);
+    const entries = spread(applications).map(({ application, entry: { key, value } }) => ({
+      key: `${rawPrefix(application)}${key}`,
+      value,
+    }));
+    const shape = GRPC_SHAPE;
+    const results = await measureRounds(bench, 'config-get', [
+      { name: 'Concord', port: gateway.port, call: concordConfigGet(applications), shape },
+      { name: 'etcd', port: etcd.port, call: etcdSerializableRange(entries), shape },
+    ]);
+    return [
+      {
+        measure: 'Get of configuration from memory, gRPC, 100 in flight',
+        unit: 'per second',
+        concord: rates(results('Concord')),
+        peer: { name: 'etcd itself', values: rates(results('etcd')) },
+        compares: 'ratio',
+      },
+    ];
+  },
+};
