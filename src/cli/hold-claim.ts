@@ -63,6 +63,10 @@ export async function holdClaim<Message>(
     return signalExitCode(before);
   }
   await claim.onHeld(before.message);
+  if (interrupts.signal.aborted) {
+    await following.release();
+    return signalExitCode(await interrupts.first);
+  }
   // Awaited here: what is held is let go of when this function ends.
   return command.length === 0
     ? await untilInterrupted(following, interrupts)
