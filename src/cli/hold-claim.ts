@@ -63,7 +63,8 @@ export async function holdClaim<Message>(
     return signalExitCode(before);
   }
   await claim.onHeld(before.message);
-  if (interrupts.signal.aborted) {
+  if (command.length > 0 && interrupts.signal.aborted) {
+    // It came too early for the command to get it.
     await following.release();
     return signalExitCode(await interrupts.first);
   }

@@ -22,7 +22,7 @@ import {
 } from './arguments.ts';
 import { addressOf } from './discovery.ts';
 import { describeFailure, EXIT, reasonOf, usageError } from './failure.ts';
-import { takeInterrupts } from './interrupts.ts';
+import { signalExitCode, takeInterrupts } from './interrupts.ts';
 import { doesPass, resume } from './resume.ts';
 import { startChild } from './run-child.ts';
 import { type Runtime, runCommand, type Use } from './runtime.ts';
@@ -88,7 +88,7 @@ async function register(
   using interrupts = takeInterrupts();
   await using attachment = attach(instanceOf(service, options), options, use);
   const before = await Promise.race([attachment.registered, attachment.ended, interrupts.first]);
-  if (typeof before === 'string') return EXIT.ok;
+  if (typeof before === 'string') return words.length === 0 ? EXIT.ok : signalExitCode(before);
   const { instance } = before;
   if (output.isJson && words.length === 0) await output.element(AttachResponseSchema, before);
   else output.note(`registered ${service}/${instance?.instanceId} at ${addressOf(options)}`);
