@@ -101,8 +101,12 @@ async function register(
   const added = { CONCORD_SERVICE: service, CONCORD_INSTANCE_ID: instance?.instanceId ?? '' };
   const child = startChild(words, { env: { ...env, ...added }, onUnrunnable: output.note });
   // A service goes on serving whoever knows it already, whatever becomes of its registration.
-  attachment.ended.catch((error) => output.fail(describeFailure(error, use.gateway.address)));
+  let isOver = false;
+  attachment.ended.catch((error) => {
+    if (!isOver) output.fail(describeFailure(error, use.gateway.address));
+  });
   const code = await child.exited;
+  isOver = true;
   await attachment.unregister();
   return code;
 }

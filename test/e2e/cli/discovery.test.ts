@@ -81,6 +81,7 @@ describe('concord register', { timeout: TIMEOUT_MS }, () => {
 
     cli.signal('SIGTERM');
     expect(await cli.exited).toEqual({ code: 6, signal: null });
+    expect(cli.stderr.match(/^concord: .*/gm)).toEqual(['concord: registered d-run/run-1 at 10.0.0.7:8080']);
     expect(await run(['discover', 'd-run'])).toMatchObject({ code: 3, stdout: '' });
   });
 
