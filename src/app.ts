@@ -169,7 +169,11 @@ export async function createApp(
   );
   metrics.gauge('concord_connections', 'Open connections.', () => server.stats().connections);
   metrics.gauge('concord_streams', 'Open server streams.', () => server.stats().streams);
-  metrics.gauge('concord_watch_subscriptions', 'Open watches of callers.', () => hub.stats().subscriptions);
+  metrics.gauge(
+    'concord_watch_subscriptions',
+    'Open watches of callers and of this gateway itself.',
+    () => hub.stats().subscriptions,
+  );
   metrics.gauge(
     'concord_watch_channels',
     'Watches that this gateway has open at etcd.',

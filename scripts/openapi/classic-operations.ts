@@ -5,7 +5,8 @@ import {
   type ClassicDocumentation,
   type ClassicParameter,
 } from '../../src/http/classic/classic-documentation.ts';
-import { CLASSIC_ROUTES, type ClassicRoute } from '../../src/http/classic/classic-table.ts';
+import type { ClassicRoute } from '../../src/http/classic/classic-route.ts';
+import { CLASSIC_ROUTES } from '../../src/http/classic/classic-table.ts';
 import { compileTemplate } from '../../src/http/transcoding/path-template.ts';
 import { type Examples, shown } from './examples.ts';
 import type { Operation, Parameter, PlacedOperation, Schema, Tag } from './open-api.ts';

@@ -11,6 +11,9 @@ export interface EtcdWatchMetrics {
 /** The watches that each gateway has open for itself, all on the stream of the others: one of leases, two of configuration. */
 export const GATEWAY_WATCHES = 3;
 
+/** Those of configuration go through the hub, as the watches of callers do: each is a subscription, and a channel. */
+export const HUB_WATCHES = 2;
+
 const ANSWER_TIMEOUT_MS = 30_000;
 
 /** Asks one member. */

@@ -46,13 +46,11 @@ export async function rotateSecrets(
     throw new DomainError('SECRET_KEY_UNKNOWN', 'There is no key to encrypt with; set CONCORD_SECRET_KEYS');
   const outcomes: Outcome[] = [];
   const items = new Map<string, ItemName>();
-  let revision = 0n;
   const range = application === undefined ? keys.history : keys.historyOf(application);
   const query = { range, view: 'full', order: 'ascending', pageSize: PAGE_SIZE } as const;
   for (let cursor: ListCursor | undefined; ; ) {
     const freshness = { revision: 0n, serializable: false, minRevision: 0n };
     const page = await list(store, { ...query, ...freshness, cursor }, options);
-    ({ revision } = page);
     for (const kv of page.kvs) {
       const name = keys.readEntry(kv.key);
       if (name === undefined || readEntry(kv.value)?.record.isSecret !== true) continue;
@@ -63,6 +61,8 @@ export async function rotateSecrets(
     cursor = page.next;
   }
   for (const name of items.values()) outcomes.push(await rotateItem(deps, name, options));
+  // Behind everything that was written.
+  const { revision } = await store.read({ kind: 'read', range, view: 'count' }, options);
   const count = (wanted: Outcome) => outcomes.filter((outcome) => outcome === wanted).length;
   return {
     revision,

@@ -1,6 +1,6 @@
 // What the classic routes are for, and an example of each, for the OpenAPI document.
 
-import type { Fields } from './classic-table.ts';
+import type { Fields } from './classic-route.ts';
 
 /** One parameter of a query. */
 export interface ClassicParameter {

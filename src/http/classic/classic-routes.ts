@@ -3,7 +3,8 @@
 
 import type { HttpCall, HttpInput, OtherMethods } from '../transcoding/create-transcoder.ts';
 import { compileTemplate } from '../transcoding/path-template.ts';
-import { CLASSIC_ROUTES, type ClassicRoute, type Fields } from './classic-table.ts';
+import type { ClassicRoute, Fields } from './classic-route.ts';
+import { CLASSIC_ROUTES } from './classic-table.ts';
 
 /** A call of a classic route. */
 export interface ClassicCall extends HttpCall {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { HUB_WATCHES } from '../../support/etcd-watch-metrics.ts';
 import { openBrowser } from '../../support/open-browser.ts';
 import { bundleScript, type ServedPage, servePage } from '../../support/serve-page.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
@@ -65,7 +66,10 @@ describe('a watch with connect-web in a browser', () => {
           // The tab is still open, and its connection: it is the aborted fetch that frees.
           await expect
             .poll(() => gateway.app.stats())
-            .toMatchObject({ server: { streams: 0 }, watch: { subscriptions: 0, channels: 0 } });
+            .toMatchObject({
+              server: { streams: 0 },
+              watch: { subscriptions: HUB_WATCHES, channels: HUB_WATCHES },
+            });
           const { http1Connections, http2Connections } = gateway.app.stats().server;
           expect([http1Connections > 0, http2Connections > 0]).toEqual([
             httpVersion !== 'h2',

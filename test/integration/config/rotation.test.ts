@@ -73,7 +73,11 @@ describe('RotateSecrets', () => {
     expect(before.items.map(({ item }) => item?.value)).toEqual(['two', 'plain']);
     // Two versions and the value in each profile, and the one version of what was deleted.
     const rotated = { keyId: 'new', rotatedCount: 7, unreadableCount: 0 };
-    expect(await withBoth.rotateSecrets({ application })).toMatchObject(rotated);
+    const { revision, ...told } = await withBoth.rotateSecrets({ application });
+    expect(told).toMatchObject(rotated);
+    // All that it wrote is at or below the revision that it tells.
+    const fresh = { application, minRevision: revision };
+    expect((await withBoth.list(fresh)).revision).toBe(revision);
     expect(await shownBy(withBoth, application)).toEqual(before);
     await eventually(async () => expect(await shownBy(withNew, application)).toEqual(before));
     const { values, history } = await readRawConfig(direct, application);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Etcd, openEtcd } from '../../../src/etcd/open-etcd.ts';
+import { HUB_WATCHES } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
@@ -178,7 +179,7 @@ describe('a campaign', () => {
       expect(sessions()).toEqual([0, 0]);
       expect(await here.elections.listCandidates({ name })).toMatchObject({ candidateCount: 0 });
       expect(await readLeader(direct.store, name)).toBeUndefined();
-      for (const { app } of gateways) expect(app.stats().watch).toMatchObject({ subscriptions: 0 });
+      for (const { app } of gateways) expect(app.stats().watch).toMatchObject({ subscriptions: HUB_WATCHES });
     });
     for (const { last } of campaigns)
       expect(await failureOf(here.leases.get({ leaseId: last.leaseId }))).toMatchObject({
@@ -206,12 +207,12 @@ describe('a campaign', () => {
     async () => {
       const name = randomUUID();
       const subscriptions = () => gateways[0]?.app.stats().watch.subscriptions;
-      await eventually(() => expect(subscriptions()).toBe(0));
+      await eventually(() => expect(subscriptions()).toBe(HUB_WATCHES));
       await using leader = await openLeader(here, { name, ttl: TTL });
       const campaigns = await Promise.all(
         Array.from({ length: CROWD }, () => openCandidate(here, { name, ttl: TTL })),
       );
-      expect(subscriptions()).toBe(1);
+      expect(subscriptions()).toBe(1 + HUB_WATCHES);
       await here.elections.resign({ name, termToken: leader.last.termToken });
       const places = () => campaigns.map(({ last }) => last.position).toSorted((a, b) => a - b);
       await eventually(() => {
@@ -219,7 +220,7 @@ describe('a campaign', () => {
         expect(places()).toEqual([0, ...Array.from({ length: CROWD - 1 }, (_, i) => i)]);
       }, 40_000);
       await Promise.all(campaigns.map((campaign) => campaign[Symbol.asyncDispose]()));
-      await eventually(() => expect(subscriptions()).toBe(0));
+      await eventually(() => expect(subscriptions()).toBe(HUB_WATCHES));
     },
     TIMEOUT_MS,
   );

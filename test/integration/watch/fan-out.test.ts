@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openEtcd } from '../../../src/etcd/open-etcd.ts';
-import { etcdWatchMetrics, GATEWAY_WATCHES } from '../../support/etcd-watch-metrics.ts';
+import { etcdWatchMetrics, GATEWAY_WATCHES, HUB_WATCHES } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { openKvClient } from '../../support/kv-client.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
@@ -33,7 +33,7 @@ describe('many watches of one gateway', { timeout: 240_000 }, () => {
     await eventually(async () => {
       expect(gateway.app.stats()).toMatchObject({
         server: { streams: 0 },
-        watch: { subscriptions: 0, channels: 0, historyBytes: 0 },
+        watch: { subscriptions: HUB_WATCHES, channels: HUB_WATCHES, historyBytes: 0 },
       });
       expect(await etcdWatchMetrics(etcd.endpoint)).toMatchObject({
         watchers: GATEWAY_WATCHES,
@@ -62,7 +62,10 @@ describe('many watches of one gateway', { timeout: 240_000 }, () => {
         watchers: 1 + GATEWAY_WATCHES,
         openStreams: 1,
       });
-      expect(gateway.app.stats().watch).toMatchObject({ subscriptions: SUBSCRIBERS, channels: 1 });
+      expect(gateway.app.stats().watch).toMatchObject({
+        subscriptions: SUBSCRIBERS + HUB_WATCHES,
+        channels: 1 + HUB_WATCHES,
+      });
     }
     await expectNothingLeft();
   });

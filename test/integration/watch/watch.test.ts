@@ -9,7 +9,7 @@ import {
   WatchResponse_KindSchema,
 } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { collect } from '../../support/collect.ts';
-import { GATEWAY_WATCHES } from '../../support/etcd-watch-metrics.ts';
+import { GATEWAY_WATCHES, HUB_WATCHES } from '../../support/etcd-watch-metrics.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { PROTOCOLS, type Protocol } from '../../support/protocols.ts';
@@ -278,7 +278,10 @@ describe('KvService.Watch', () => {
     await etcdWatchersAre(own + 1);
     for (const watch of watches) await watch[Symbol.asyncDispose]();
     await etcdWatchersAre(own);
-    expect(gateway.app.stats().watch).toMatchObject({ subscriptions: 0, channels: 0 });
+    expect(gateway.app.stats().watch).toMatchObject({
+      subscriptions: HUB_WATCHES,
+      channels: HUB_WATCHES,
+    });
   });
 });
 
