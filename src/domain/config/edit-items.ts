@@ -13,6 +13,7 @@ import type { ConfigChange, ItemName, ItemState } from './config-item.ts';
 import type { ConfigKeys } from './config-keys.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { Documents } from './document.ts';
+import { inParts } from './in-parts.ts';
 import { type Edit, type PlannedEdit, planEdit } from './plan-edit.ts';
 import { type Recorder, stateOf } from './recorder.ts';
 import { changeRevision, revisionMismatch } from './revision-mismatch.ts';
@@ -102,9 +103,13 @@ export async function editItems(
     const before = await read(deps, request, options);
     requireUnchanged(request, before);
     const context = { ...request, schemas: before.schemas, isChecked: request.step !== undefined };
-    const planned = request.edits.flatMap(
-      (edit) => planEdit(deps, context, stateIn(before, request, edit), edit) ?? [],
-    );
+    const planned: PlannedEdit[] = [];
+    const plan = (edit: Edit): boolean => {
+      const each = planEdit(deps, context, stateIn(before, request, edit), edit);
+      if (each !== undefined) planned.push(each);
+      return true;
+    };
+    await inParts(request.edits, plan, deps.clock, options);
     const changes = planned.map(({ change }) => change);
     if (request.isDryRun || (planned.length === 0 && request.step === undefined))
       return { revision: before.revision, changes };

@@ -1,15 +1,17 @@
 // Setting the schemas of an application.
 
+import type { Clock } from '../clock.ts';
 import { DomainError } from '../errors.ts';
 import type { Fence } from '../fence.ts';
 import { singleKey } from '../key-range.ts';
 import type { KeyValueStore, OperationOptions } from '../store.ts';
 import { compareTexts } from '../text-order.ts';
 import { conditionalTxn } from '../writing/conditional-txn.ts';
-import type { ItemName } from './config-item.ts';
+import type { ConfigItem, ItemName } from './config-item.ts';
 import type { ConfigKeys, SchemaTarget } from './config-keys.ts';
 import type { ConfigMemory } from './config-memory.ts';
 import type { Documents, Problem } from './document.ts';
+import { inParts } from './in-parts.ts';
 import { keySchema, MAX_SCHEMAS, placed, problemMetadata, problemsOf, readSchemas } from './schemas.ts';
 import type { Vault } from './vault.ts';
 
@@ -31,6 +33,7 @@ export interface SchemaViolation {
 
 /** What it needs. */
 export interface SetSchemaDeps {
+  readonly clock: Clock;
   readonly store: KeyValueStore;
   readonly keys: ConfigKeys;
   readonly documents: Documents;
@@ -74,7 +77,7 @@ export async function setSchema(
 }
 
 async function violationsNow(
-  { documents, memory, vault }: SetSchemaDeps,
+  { clock, documents, memory, vault }: SetSchemaDeps,
   application: string,
   target: SchemaTarget,
   text: string,
@@ -91,13 +94,14 @@ async function violationsNow(
   );
   const violations: SchemaViolation[] = [];
   const schemas = [keySchema(target, text, 0n)];
-  for (const item of items) {
+  const check = (item: ConfigItem): boolean => {
     const value = vault.open(item, item.value, item.isSecret);
-    if (value === undefined) continue;
-    const checked = { name: item, contentType: item.contentType, value };
-    for (const problem of problemsOf(documents, schemas, checked)) violations.push({ name: item, problem });
-    if (violations.length >= MAX_VIOLATIONS) break;
-  }
+    const checked = value && { name: item, contentType: item.contentType, value };
+    for (const problem of checked === undefined ? [] : problemsOf(documents, schemas, checked))
+      violations.push({ name: item, problem });
+    return violations.length < MAX_VIOLATIONS;
+  };
+  await inParts(items, check, clock, options);
   return violations.slice(0, MAX_VIOLATIONS);
 }
 
