@@ -33,3 +33,15 @@ export async function failureOf(call: Promise<unknown>): Promise<Failure> {
     hasRetryInfo: error.findDetails(RetryInfoSchema).length > 0,
   };
 }
+
+/** Awaits the failures of calls that are under way at the same time: none of them goes unheard before its turn. */
+export function failuresOf(calls: readonly Promise<unknown>[]): Promise<readonly Failure[]> {
+  return Promise.all(calls.map((call) => failureOf(call)));
+}
+
+/** The same, of calls each of which comes with what is known of it. */
+export function failuresWith<const T>(
+  calls: readonly (readonly [Promise<unknown>, T])[],
+): Promise<readonly (readonly [Failure, T])[]> {
+  return Promise.all(calls.map(async ([call, known]) => [await failureOf(call), known] as const));
+}

@@ -3,7 +3,7 @@ import { ConfigChange_Type, ContentType } from '../../../gen/concord/config/v1/c
 import type { DiffResponse } from '../../../gen/concord/config/v1/config_service_pb.ts';
 import { type Etcd, openEtcd } from '../../../src/etcd/open-etcd.ts';
 import { compact } from '../../support/etcd-watch-metrics.ts';
-import { failureOf } from '../../support/failure-of.ts';
+import { failuresOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { applicationName, writeStored } from './stored-keys.ts';
@@ -49,12 +49,12 @@ describe('two versions of an item', () => {
     expect(told(await versions(application, 'a', 3n, 4n))).toEqual([[DELETED, 'a', '2', '']]);
     expect(told(await versions(application, 'a', 4n))).toEqual([[CREATED, 'a', undefined, '1']]);
     expect(told(await versions(application, 'a', 1n))).toEqual([]);
-    for (const call of [
+    for (const failure of await failuresOf([
       versions(application, 'a', 6n),
       versions(application, 'a', 1n, 6n),
       versions(application, 'b', 1n),
-    ])
-      expect(await failureOf(call)).toMatchObject({ code: 'NotFound', reason: 'CONFIG_VERSION_NOT_FOUND' });
+    ]))
+      expect(failure).toMatchObject({ code: 'NotFound', reason: 'CONFIG_VERSION_NOT_FOUND' });
   });
 });
 
@@ -93,8 +93,11 @@ describe('a profile at two revisions', () => {
   it('is unknown at a revision that the store has not reached', async () => {
     const application = applicationName();
     const { revision } = await config.put({ application, key: 'a' });
-    for (const call of [revisions(application, revision + 100n), revisions(application, 1n, revision + 100n)])
-      expect(await failureOf(call)).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
+    for (const failure of await failuresOf([
+      revisions(application, revision + 100n),
+      revisions(application, 1n, revision + 100n),
+    ]))
+      expect(failure).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
   });
 
   it('differs by what other etcd clients wrote at the revision at which they did', async () => {

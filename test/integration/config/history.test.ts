@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContentType } from '../../../gen/concord/config/v1/config_item_pb.ts';
 import { type Etcd, openEtcd } from '../../../src/etcd/open-etcd.ts';
 import { compact } from '../../support/etcd-watch-metrics.ts';
-import { failureOf } from '../../support/failure-of.ts';
+import { failureOf, failuresOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { applicationName, readApplication, storedConfiguration, writeStored } from './stored-keys.ts';
@@ -104,8 +104,11 @@ describe('the history of an item', () => {
     const name = itemName();
     await put(name, '1');
     for (const version of [2n, 2n ** 53n, 2n ** 63n - 1n])
-      for (const call of [config.getVersion({ ...name, version }), config.rollback({ ...name, version })])
-        expect(await failureOf(call)).toMatchObject({
+      for (const failure of await failuresOf([
+        config.getVersion({ ...name, version }),
+        config.rollback({ ...name, version }),
+      ]))
+        expect(failure).toMatchObject({
           code: 'NotFound',
           reason: 'CONFIG_VERSION_NOT_FOUND',
           metadata: { ...name, profile: 'default' },

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContentType } from '../../../gen/concord/config/v1/config_item_pb.ts';
 import { type Etcd, openEtcd } from '../../../src/etcd/open-etcd.ts';
-import { failureOf } from '../../support/failure-of.ts';
+import { failureOf, failuresOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { applicationName, readApplication, readStored, storedConfiguration } from './stored-keys.ts';
@@ -154,14 +154,14 @@ describe('an item', () => {
     const fence = { holder: { case: 'lock', value: lock } as const, token };
     const { revision } = await config.put({ ...name, value: '1', fence });
     const stale = { ...fence, token: token + 1n };
-    for (const call of [
+    for (const failure of await failuresOf([
       config.put({ ...name, value: '2', fence: stale }),
       config.delete({ ...name, fence: stale }),
       config.rollback({ ...name, version: 1n, fence: stale }),
       config.publish({ application, deletes: ['k'], fence: stale }),
       config.setSchema({ application, keys: { case: 'key', value: 'k' }, schema: '{}', fence: stale }),
-    ])
-      expect(await failureOf(call)).toMatchObject({ code: 'FailedPrecondition', reason: 'FENCE_LOST' });
+    ]))
+      expect(failure).toMatchObject({ code: 'FailedPrecondition', reason: 'FENCE_LOST' });
     expect((await config.get(name)).item).toMatchObject({ revision });
   });
 });
@@ -182,7 +182,7 @@ describe('an expected revision', () => {
       expected_revision: String(first.revision),
       actual_revision: String(second.revision),
     };
-    for (const call of [
+    for (const failure of await failuresOf([
       config.put({ ...name, value: '3', expectedRevision: first.revision }),
       config.delete({ ...name, expectedRevision: first.revision }),
       config.rollback({ ...name, version: 1n, expectedRevision: first.revision }),
@@ -190,8 +190,7 @@ describe('an expected revision', () => {
         application: name.application,
         puts: [{ key: 'k', value: '3', expectedRevision: first.revision }],
       }),
-    ]) {
-      const failure = await failureOf(call);
+    ])) {
       expect(failure).toMatchObject({ ...expected, metadata: { ...metadata, ...revisions } });
       expect(failure.message).toMatch(/by "bob" \(version 2\)/);
     }

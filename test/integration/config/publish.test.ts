@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConfigChange_Type, ContentType } from '../../../gen/concord/config/v1/config_item_pb.ts';
 import { type Etcd, openEtcd } from '../../../src/etcd/open-etcd.ts';
-import { failureOf } from '../../support/failure-of.ts';
+import { failureOf, failuresWith } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import {
@@ -68,7 +68,7 @@ describe('Publish', () => {
     const before = await storedConfiguration(gateway.etcd);
     const good = numbered(80);
     const bad = (put: object) => config.publish({ application, puts: [...good, { key: 'bad', ...put }] });
-    for (const [call, reason] of [
+    for (const [failure, reason] of await failuresWith([
       [bad({ value: '{"a":\n}', contentType: ContentType.JSON }), 'CONFIG_VALUE_INVALID'],
       [bad({ valueBytes: Buffer.of(0xff), contentType: ContentType.YAML }), 'CONFIG_VALUE_INVALID'],
       [bad({ value: 'x', secret: true }), 'SECRET_KEY_UNKNOWN'],
@@ -86,8 +86,8 @@ describe('Publish', () => {
         }),
         'FENCE_LOST',
       ],
-    ] as const)
-      expect((await failureOf(call)).reason).toBe(reason);
+    ]))
+      expect(failure.reason).toBe(reason);
     expect(await storedConfiguration(gateway.etcd)).toEqual(before);
   });
 

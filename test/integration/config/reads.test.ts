@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Consistency } from '../../../gen/concord/kv/v1/reading_pb.ts';
-import { failureOf } from '../../support/failure-of.ts';
+import { failuresOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import { startGateway, type TestGateway } from '../../support/start-gateway.ts';
@@ -62,8 +62,8 @@ describe('what is read at another gateway than where it was written', { timeout:
       await writing.put(name);
       const { revision: minRevision } = await writing.delete(name);
       const known = { minRevision, consistency: SERIALIZABLE };
-      for (const call of [reading.get({ ...name, ...known }), reading.get(name)])
-        expect(await failureOf(call)).toMatchObject({ reason: 'CONFIG_ITEM_NOT_FOUND' });
+      for (const failure of await failuresOf([reading.get({ ...name, ...known }), reading.get(name)]))
+        expect(failure).toMatchObject({ reason: 'CONFIG_ITEM_NOT_FOUND' });
       expect((await reading.list({ application, ...known })).items).toEqual([]);
       expect((await reading.listApplications({ prefix: application, ...known })).applications).toEqual([]);
       expect((await reading.listApplications({ prefix: application })).applications).toEqual([]);
@@ -100,14 +100,14 @@ describe('what is read at another gateway than where it was written', { timeout:
     const { revision } = await writing.put({ application, key: 'k' });
     for (const consistency of [LINEARIZABLE, SERIALIZABLE]) {
       const future = { minRevision: revision + 1_000n, consistency };
-      for (const call of [
+      for (const failure of await failuresOf([
         reading.get({ application, key: 'k', ...future }),
         reading.list({ application, ...future }),
         reading.listApplications(future),
         reading.resolve({ application, ...future }),
         reading.getSchema({ application, ...future }),
-      ])
-        expect(await failureOf(call)).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
+      ]))
+        expect(failure).toMatchObject({ code: 'OutOfRange', reason: 'REVISION_IN_FUTURE' });
     }
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContentType } from '../../../gen/concord/config/v1/config_item_pb.ts';
 import { Format } from '../../../gen/concord/config/v1/config_service_pb.ts';
-import { failureOf } from '../../support/failure-of.ts';
+import { failureOf, failuresWith } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { applicationName, storedConfiguration } from './stored-keys.ts';
@@ -39,7 +39,7 @@ describe('a schema', () => {
     expect((await config.setSchema({ application, keys, schema: SERVER })).violations).toEqual([]);
     const before = await storedConfiguration(gateway.etcd);
     const text = JSON.stringify({ good: '1', 'server/a': JSON.parse(BAD) });
-    for (const [call, line] of [
+    for (const [failure, line] of await failuresWith([
       [config.put({ ...name, value: BAD }), '3'],
       [config.put({ ...name, value: 'host: h\nport: 70000\n', contentType: YAML }), '2'],
       [config.publish({ application, puts: [{ key: 'good' }, { key: 'server/a', value: BAD }] }), '3'],
@@ -47,8 +47,7 @@ describe('a schema', () => {
       [config.rollback({ ...name, version: 1n }), '3'],
       [config.import({ application, format: Format.JSON, text }), '1'],
       [config.import({ application, format: Format.JSON, text, dryRun: true }), '1'],
-    ] as const) {
-      const failure = await failureOf(call);
+    ])) {
       expect(failure).toMatchObject({
         code: 'InvalidArgument',
         reason: 'CONFIG_VALUE_INVALID',

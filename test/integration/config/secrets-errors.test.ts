@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ContentType } from '../../../gen/concord/config/v1/config_item_pb.ts';
 import { Format } from '../../../gen/concord/config/v1/config_service_pb.ts';
-import { type Failure, failureOf } from '../../support/failure-of.ts';
+import { type Failure, failureOf, failuresOf } from '../../support/failure-of.ts';
 import { openClients } from '../../support/open-clients.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { applicationName } from './config-replicas.ts';
@@ -54,11 +54,10 @@ describe('an error about a secret', () => {
     const value = template.replaceAll('SECRET', text);
     const item = { key: 'k', value, contentType: ContentType[contentType], secret: true };
     const application = applicationName();
-    for (const call of [
+    for (const failure of await failuresOf([
       config.put({ application, ...item }),
       config.publish({ application, puts: [item] }),
-    ]) {
-      const failure = await failureOf(call);
+    ])) {
       expect(failure).toMatchObject({ reason: 'CONFIG_VALUE_INVALID', metadata: { application, key: 'k' } });
       expectNoTrace(failure, text);
     }
@@ -93,8 +92,7 @@ describe('an error about a secret', () => {
       config.import({ application, format, text: JSON.stringify({ k: { a: [text] } }) }),
       config.rollback({ application, key: 'k', version: 1n }),
     ];
-    for (const call of calls) {
-      const failure = await failureOf(call);
+    for (const failure of await failuresOf(calls)) {
       const place = { key: 'k', path: '/a/0', line: '1' };
       expect(failure).toMatchObject({ reason: 'CONFIG_VALUE_INVALID', metadata: place });
       expectNoTrace(failure, text);
