@@ -201,6 +201,11 @@ export function createConfigKeys(prefix: string): ConfigKeys {
   };
 }
 
+/** Returns whether a text can be the key of an item. */
+export function isItemKey(text: string): boolean {
+  return fits(text, MAX_KEY_BYTES) && text.isWellFormed();
+}
+
 /** Undefined: the contract has no such names. */
 function nameOf(application: string, profile: string, key: string): ItemName | undefined {
   const isName =

@@ -3,6 +3,7 @@
 import { DomainError } from '../errors.ts';
 import { compareTexts } from '../text-order.ts';
 import type { ConfigItem } from './config-item.ts';
+import { isItemKey } from './config-keys.ts';
 import type { ContentType, Documents, TransferEntry, TransferFormat } from './document.ts';
 import type { Edit } from './plan-edit.ts';
 import { placed, problemMetadata } from './schemas.ts';
@@ -90,9 +91,7 @@ function keptType(
 
 /** A text may hold keys that the contract does not take. */
 function requireKey(key: string): void {
-  const bytes = encoder.encode(key).length;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what keys must not hold.
-  if (bytes >= 1 && bytes <= 1_024 && !/[\u0000-\u001f\u007f-\u009f]/.test(key) && key.isWellFormed()) return;
+  if (isItemKey(key)) return;
   const message = 'holds a key that is empty, longer than 1024 bytes, or has control characters';
   throw textInvalid(message, problemMetadata({ message, path: '', line: 0 }));
 }
