@@ -8,7 +8,7 @@ export function isAbsent(key: Uint8Array): Compare {
   return createdAt(key, 0n);
 }
 
-/** There is a key in the range. (Etcd calls every condition on an empty range false.) */
+/** There is a key in the range. (Etcd takes an empty one for a key of revision 0.) */
 export function isSomeKeyIn(range: KeyRange): Compare {
   return { range, comparison: 'greater', target: { kind: 'createRevision', number: 0n } };
 }

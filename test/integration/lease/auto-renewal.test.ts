@@ -5,7 +5,7 @@ import { startEtcd } from '../../support/start-etcd.ts';
 import { startEtcdCluster } from '../../support/start-etcd-cluster.ts';
 import { countRenewals, grantRenewed, type Replica, Replicas, renewedByEach, sum } from './renewed-leases.ts';
 
-const COUNT = 500;
+const COUNT = 1_000;
 const TTL_SECONDS = 15;
 /** A lease that is not renewed ends within this, also where etcd has much else to do. */
 const END_MS = 90_000;
@@ -58,9 +58,9 @@ describe('auto-renewal by three gateways', () => {
       // Renewed by two, it would be twice as often as by one: every 4 s to 5 s.
       expect(renewals / COUNT).toBeLessThan((1.4 * passedMs) / 4_000);
 
-      const stopped = renewed.leaseIds.slice(0, 50);
-      const revoked = renewed.leaseIds.slice(50, 100);
-      const others = renewed.leaseIds.slice(100);
+      const stopped = renewed.leaseIds.slice(0, 100);
+      const revoked = renewed.leaseIds.slice(100, 200);
+      const others = renewed.leaseIds.slice(200);
       for (const leaseId of revoked) await second.clients.leases.revoke({ leaseId });
       for (const leaseId of stopped) await clients.leases.stopAutoRenew({ leaseId });
       await eventually(async () => {
