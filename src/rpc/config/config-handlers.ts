@@ -15,10 +15,9 @@ import type { ConfigChange, ItemName } from '../../domain/config/config-item.ts'
 import type { ConfigService } from '../../domain/config/config-service.ts';
 import type { EditConditions } from '../../domain/config/edit-items.ts';
 import type { Edit } from '../../domain/config/plan-edit.ts';
-import { pageTokenInvalid } from '../../domain/reading/list.ts';
 import type { OperationOptions } from '../../domain/store.ts';
 import { freshnessOf } from '../fields/freshness.ts';
-import { seal, unseal } from '../fields/sealed-text.ts';
+import { readPosition, writePosition } from '../fields/position-token.ts';
 import { toBytes } from '../fields/text-or-bytes.ts';
 import { millisecondsOf } from '../fields/times.ts';
 import { fenceOf } from '../kv/kv-messages.ts';
@@ -122,7 +121,7 @@ export function createConfigHandlers({
           ...numbers,
           profiles: [...profiles],
         })),
-        nextPageToken: next === undefined ? '' : seal(Buffer.from(next).toString('base64url'), binding),
+        nextPageToken: writePosition(next, binding),
       };
     },
 
@@ -345,12 +344,4 @@ function deliveryOf({ percent, timeout }: Delivery, context: HandlerContext) {
     percent: percent || DEFAULT_DELIVERY_PERCENT,
     timeoutMs: Math.max(0, Math.min(timeoutMs, leftMs)),
   };
-}
-
-/** Throws PAGE_TOKEN_INVALID. */
-function readPosition(pageToken: string, binding: Uint8Array): string {
-  if (pageToken === '') return '';
-  const text = unseal(pageToken, binding);
-  if (text === undefined) throw pageTokenInvalid();
-  return Buffer.from(text, 'base64url').toString('utf8');
 }

@@ -19,11 +19,11 @@ import type { DiscoveryService } from '../../domain/discovery/discovery-service.
 import type { GuardOptions } from '../../domain/discovery/loss-guard.ts';
 import type { ChangeConditions, InstanceName } from '../../domain/discovery/registration.ts';
 import type { InstanceWatchMessage } from '../../domain/discovery/watch-instances.ts';
-import { pageTokenInvalid } from '../../domain/reading/list.ts';
 import type { SessionToResume } from '../../domain/session/sessions.ts';
 import type { WatchSource } from '../../domain/store.ts';
 import { reasonError } from '../checks/errors.ts';
 import { freshnessOf } from '../fields/freshness.ts';
+import { readPosition, writePosition } from '../fields/position-token.ts';
 import { seal, unseal } from '../fields/sealed-text.ts';
 import {
   checkpointIntervalOf,
@@ -169,8 +169,7 @@ export function createDiscoveryHandlers({
       return {
         revision: page.revision,
         services: [...page.services],
-        nextPageToken:
-          page.next === undefined ? '' : seal(Buffer.from(page.next).toString('base64url'), binding),
+        nextPageToken: writePosition(page.next, binding),
       };
     },
 
@@ -311,14 +310,6 @@ function readAttachToken(token: string): { readonly name: InstanceName; readonly
     name: { service: a, instanceId: b },
     session: { leaseId: BigInt(leaseId), openRevision: BigInt(openRevision) },
   };
-}
-
-/** Throws PAGE_TOKEN_INVALID. */
-function readPosition(pageToken: string, binding: Uint8Array): string {
-  if (pageToken === '') return '';
-  const text = unseal(pageToken, binding);
-  if (text === undefined) throw pageTokenInvalid();
-  return Buffer.from(text, 'base64url').toString('utf8');
 }
 
 /** A snapshot follows, or goes on. */
