@@ -8,6 +8,8 @@ import { type Invocation, parseInvocation, SettingError } from './settings/parse
 import { createLogger, type Logger } from './telemetry/logger.ts';
 
 const ETCD_VERSION_TIMEOUT_MS = 2_000;
+/** Signals this close to the first are the same one: a terminal's Ctrl-C reaches a process and who started it, which passes it on. */
+const SAME_SIGNAL_MS = 1_000;
 
 /**
  * Runs a gateway until it is stopped, and resolves with the exit code: 0 after SIGTERM or SIGINT, 1 after a failure, 2 for a setting that
@@ -63,13 +65,18 @@ function logWarnings(log: Logger): void {
   process.on('warning', ({ name, message }) => log.warn({ name, cause: message }, 'Node.js warns'));
 }
 
-/** Aborts at the first SIGTERM or SIGINT; the second ends the process at once. */
+/** Aborts at the first SIGTERM or SIGINT; one that comes more than {@link SAME_SIGNAL_MS} later ends the process at once. */
 function stopSignal(log: Logger): AbortSignal {
   const controller = new AbortController();
+  let firstMs = 0;
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(1);
-      log.info({ signal: name }, 'stopping; once more ends at once');
+      if (controller.signal.aborted) {
+        if (performance.now() - firstMs > SAME_SIGNAL_MS) process.exit(1);
+        return;
+      }
+      firstMs = performance.now();
+      log.info({ signal: name }, 'stopping; once more, a second from now, ends at once');
       controller.abort(new Error(`stopped by ${name}`));
     });
   }

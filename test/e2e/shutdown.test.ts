@@ -1,5 +1,6 @@
 import { Agent } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
@@ -101,7 +102,19 @@ describe('a gateway that is stopped', { timeout: 300_000 }, () => {
     expect(await concord.exited).toEqual({ code: 0, signal: null });
   });
 
-  it('ends at once, with code 1, when it is told so twice', async () => {
+  it('takes a signal that comes in pairs as one, as Ctrl-C does where a process passes it on to another', async () => {
+    await using concord = await runConcord(PATIENT);
+    const health = createClient(Health, createGrpcTransport({ baseUrl: concord.url }));
+    const updates = health.watch({})[Symbol.asyncIterator]();
+    await updates.next();
+    concord.signal('SIGINT');
+    await eventually(() => expect(concord.stderr).toContain('stopping'));
+    concord.signal('SIGINT');
+    concord.signal('SIGTERM');
+    expect(await concord.exited).toEqual({ code: 0, signal: null });
+  });
+
+  it('ends at once, with code 1, when it is told so again later', async () => {
     await using concord = await runConcord(PATIENT);
     // A connection that has begun a request keeps a drain waiting.
     const stuck = fetch(`${concord.url}/concord.kv.v1.KvService/Put`, {
@@ -115,6 +128,8 @@ describe('a gateway that is stopped', { timeout: 300_000 }, () => {
     );
     concord.signal('SIGTERM');
     await eventually(() => expect(concord.stderr).toContain('draining'));
+    // What comes within a second of the first counts as the same.
+    await delay(1_500);
     concord.signal('SIGTERM');
     expect(await concord.exited).toEqual({ code: 1, signal: null });
     await stuck;

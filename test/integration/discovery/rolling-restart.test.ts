@@ -127,6 +127,7 @@ describe('a watching client', { timeout: 300_000 }, () => {
       const { changes } = counted;
       for (const [index, gateway] of gateways.entries()) {
         gateway.signal(signalName);
+        await gateway.exited;
         await gateway[Symbol.asyncDispose]();
         gateways[index] = await startReplica();
       }
