@@ -22,7 +22,6 @@ import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
 import { createPlainHttp } from './plain-http.ts';
 import { createProber } from './probes/create-prober.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
-import { createChecks } from './rpc/checks/checks.ts';
 import { createValidate } from './rpc/checks/validation.ts';
 import { createConfigHandlers } from './rpc/config/config-handlers.ts';
 import { createConfigWatchHandler } from './rpc/config/config-watch-handler.ts';
@@ -154,7 +153,7 @@ export async function createApp(
       tls: tlsIdentity(settings),
       routes,
       streams: [streamRpc(KvService.method.watch, validate, watchHandler)],
-      interceptors: [createChecks(validate)],
+      validate,
       observer: createCallObserver(log, metrics),
       ...createPlainHttp({ readiness, metrics, discovery, config, mayReadSecrets, services }),
       corsOrigins: settings.corsOrigins?.includes('*') ? '*' : (settings.corsOrigins ?? []),

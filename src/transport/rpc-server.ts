@@ -3,14 +3,16 @@ import {
   type ConnectRouter,
   createConnectRouter,
   createContextValues,
-  type Interceptor,
 } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { type CallObserver, callContextKey } from '../rpc/checks/call-context.ts';
+import { createChecks } from '../rpc/checks/checks.ts';
 import { reasonError } from '../rpc/checks/errors.ts';
+import type { Validate } from '../rpc/checks/validation.ts';
 import { admitCall, createCallInterceptor } from './call-interceptor.ts';
 import { giveTimeout } from './client-timeout.ts';
+import { registerRoutes, type UnaryRpc } from './direct/unary-rpcs.ts';
 import type { EncodedStreams } from './encoded-streams.ts';
 import { answerErrorJson, protocolOf } from './error-answer.ts';
 import type { Exchange } from './exchange.ts';
@@ -25,20 +27,26 @@ import { sendAnswer } from './send-answer.ts';
 import { toUniversalRequest } from './universal-request.ts';
 
 /** Messages below this size are sent as they are: 16 KiB. Compressing them costs more than it saves. */
-const COMPRESS_MIN_BYTES = 16 * 1024;
+export const COMPRESS_MIN_BYTES = 16 * 1024;
 
 /** What {@link createRpcs} needs. */
 export interface RpcOptions {
   readonly routes: (router: ConnectRouter) => void;
-  readonly interceptors: readonly Interceptor[];
+  readonly validate: Validate;
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
 }
 
-/** Returns the rpcs of some routes by their path. */
-export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHandler> {
+/** Rpcs by their path. */
+export interface Rpcs {
+  readonly all: ReadonlyMap<string, UniversalHandler>;
+  readonly unary: ReadonlyMap<string, UnaryRpc>;
+}
+
+/** Returns the rpcs of some routes. */
+export function createRpcs(options: RpcOptions): Rpcs {
   const router = createConnectRouter({
-    interceptors: [createCallInterceptor(), ...options.interceptors],
+    interceptors: [createCallInterceptor(), createChecks(options.validate)],
     requestGate: admitCall,
     acceptCompression: [compressionGzip],
     compressMinBytes: COMPRESS_MIN_BYTES,
@@ -46,8 +54,8 @@ export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHa
     readMaxBytes: options.maxRequestBytes,
     writeMaxBytes: options.maxResponseBytes,
   });
-  options.routes(router);
-  return new Map(router.handlers.map((rpc) => [rpc.requestPath, rpc]));
+  const unary = registerRoutes(router, options.routes);
+  return { all: new Map(router.handlers.map((rpc) => [rpc.requestPath, rpc])), unary };
 }
 
 /** What {@link createRpcServer} needs. */
