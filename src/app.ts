@@ -41,7 +41,6 @@ import type { Settings } from './settings/definitions.ts';
 import { systemClock } from './system-clock.ts';
 import type { Logger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
-import { streamRpc } from './transport/encoded-streams.ts';
 import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
 
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
@@ -152,7 +151,6 @@ export async function createApp(
       listen: settings.listen,
       tls: tlsIdentity(settings),
       routes,
-      streams: [streamRpc(KvService.method.watch, validate, watchHandler)],
       validate,
       observer: createCallObserver(log, metrics),
       ...createPlainHttp({ readiness, metrics, discovery, config, mayReadSecrets, services }),

@@ -12,8 +12,7 @@ import { reasonError } from '../rpc/checks/errors.ts';
 import type { Validate } from '../rpc/checks/validation.ts';
 import { admitCall, createCallInterceptor } from './call-interceptor.ts';
 import { giveTimeout } from './client-timeout.ts';
-import { registerRoutes, type UnaryRpc } from './direct/unary-rpcs.ts';
-import type { EncodedStreams } from './encoded-streams.ts';
+import { type DirectRpc, registerRoutes } from './direct/rpcs.ts';
 import { answerErrorJson, protocolOf } from './error-answer.ts';
 import type { Exchange } from './exchange.ts';
 import { sendFailure, sendJson, sendLines, toConnectRequest } from './http-call.ts';
@@ -40,7 +39,8 @@ export interface RpcOptions {
 /** Rpcs by their path. */
 export interface Rpcs {
   readonly all: ReadonlyMap<string, UniversalHandler>;
-  readonly unary: ReadonlyMap<string, UnaryRpc>;
+  /** Those that can be served past the library. */
+  readonly direct: ReadonlyMap<string, DirectRpc>;
 }
 
 /** Returns the rpcs of some routes. */
@@ -54,8 +54,8 @@ export function createRpcs(options: RpcOptions): Rpcs {
     readMaxBytes: options.maxRequestBytes,
     writeMaxBytes: options.maxResponseBytes,
   });
-  const unary = registerRoutes(router, options.routes);
-  return { all: new Map(router.handlers.map((rpc) => [rpc.requestPath, rpc])), unary };
+  const direct = registerRoutes(router, options.routes);
+  return { all: new Map(router.handlers.map((rpc) => [rpc.requestPath, rpc])), direct };
 }
 
 /** What {@link createRpcServer} needs. */
@@ -66,8 +66,6 @@ export interface RpcServerOptions {
   readonly maxRequestBytes: number;
   /** How long the body of a request may take to come, in milliseconds. */
   readonly requestTimeoutMs: number;
-  /** Returns what serves a call past the library; undefined: nothing does. */
-  readonly encodedStreams: EncodedStreams;
   /** The deadline of a unary call that brings none of its own, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -81,7 +79,6 @@ export interface RpcServerOptions {
 export function createRpcServer({
   calls,
   observer,
-  encodedStreams,
   maxRequestBytes,
   requestTimeoutMs,
   defaultTimeoutMs,
@@ -96,8 +93,6 @@ export function createRpcServer({
         request,
         rpc.method.methodKind === 'bidi_streaming' ? undefined : requestTimeoutMs,
       );
-      const stream = httpCall === undefined ? encodedStreams(exchange.path, request) : undefined;
-      if (stream !== undefined) return await stream(exchange, call);
       const values = createContextValues().set(callContextKey, call.context).set(rpcCallKey, call);
       const sent = toUniversalRequest(request, authority, call.body, call.signal, values);
       const universal =

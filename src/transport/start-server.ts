@@ -8,7 +8,6 @@ import type { Validate } from '../rpc/checks/validation.ts';
 import { createConnectionLimit } from './connection-limit.ts';
 import { Deadlines } from './deadlines.ts';
 import { createDirectServer } from './direct/direct-server.ts';
-import { createEncodedStreams, type StreamRpc } from './encoded-streams.ts';
 import type { FindHttpCall } from './http-call.ts';
 import type { HttpRoute } from './http-route.ts';
 import { createHttp1Server } from './http1-server.ts';
@@ -42,8 +41,6 @@ export interface ServerOptions {
   /** Default: cleartext. */
   readonly tls?: ServerCertificate | undefined;
   readonly routes: (router: ConnectRouter) => void;
-  /** Those of the rpcs in `routes` that are served past the library where possible. Default: none. */
-  readonly streams?: readonly StreamRpc[] | undefined;
   /** What every request is held against. */
   readonly validate: Validate;
   readonly observer: CallObserver;
@@ -117,7 +114,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const rpcs = createRpcs({ ...options, maxRequestBytes, maxResponseBytes });
   const requestIdOf = createRequestIds();
   const direct = createDirectServer({
-    rpcs: rpcs.unary,
+    rpcs: rpcs.direct,
     validate: options.validate,
     calls,
     deadlines: new Deadlines(),
@@ -128,6 +125,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     answers: { compressMinBytes: COMPRESS_MIN_BYTES, maxResponseBytes },
     requestTimeoutMs,
     defaultTimeoutMs: options.defaultTimeoutMs,
+    log,
   });
   const handler = createRequestHandler({
     rpcs: rpcs.all,
@@ -135,7 +133,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       calls,
       observer: options.observer,
       maxRequestBytes,
-      encodedStreams: createEncodedStreams(options.streams ?? [], maxRequestBytes),
       defaultTimeoutMs: options.defaultTimeoutMs,
       requestTimeoutMs,
     }),

@@ -1,4 +1,4 @@
-// The direct path: unary calls straight from node:http2's streams and node:http's requests to the handlers, past connect-node, whose
+// The direct path: calls that take one message straight from node:http2's streams and node:http's requests to the handlers, past connect-node, whose
 // chain of iterables costs more than all the rest. What it does not take goes the library's way.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
@@ -8,19 +8,19 @@ import { reasonError } from '../../rpc/checks/errors.ts';
 import type { Validate } from '../../rpc/checks/validation.ts';
 import { isAuthority } from '../authority.ts';
 import type { Deadlines } from '../deadlines.ts';
+import type { Log } from '../log.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import type { RequestIds } from '../request-id.ts';
 import { RpcCall } from '../rpc-call.ts';
-import type { AnswerLimits } from './answer.ts';
-import { serveHttp1Call } from './http1-call.ts';
-import { serveHttp2Call } from './http2-call.ts';
-import { createUnaryCalls } from './unary-calls.ts';
-import { readUnaryHead, type UnaryHead } from './unary-head.ts';
-import type { UnaryRpc } from './unary-rpcs.ts';
+import { type CallHead, readHead } from './head.ts';
+import type { Outlet } from './outlet.ts';
+import { receiveHttp1Call, receiveHttp2Call } from './receive-call.ts';
+import type { DirectRpc } from './rpcs.ts';
+import { type AnswerLimits, createServeCall } from './serve-call.ts';
 
 /** What {@link createDirectServer} needs. */
 export interface DirectServerOptions {
-  readonly rpcs: ReadonlyMap<string, UnaryRpc>;
+  readonly rpcs: ReadonlyMap<string, DirectRpc>;
   readonly validate: Validate;
   readonly calls: OpenCalls;
   readonly deadlines: Deadlines;
@@ -33,6 +33,7 @@ export interface DirectServerOptions {
   readonly requestTimeoutMs: number;
   /** The deadline of a call that brings none of its own, in milliseconds. Default: none. */
   readonly defaultTimeoutMs: number | undefined;
+  readonly log: Log;
 }
 
 /** Takes calls; false: it leaves this one to others, untouched. */
@@ -43,10 +44,10 @@ export interface DirectServer {
 
 /** Creates it. */
 export function createDirectServer(options: DirectServerOptions): DirectServer {
-  const { rpcs, calls, deadlines, observer, requestIdOf, maxRequestBytes, requestTimeoutMs } = options;
-  const answer = createUnaryCalls(options.validate, options.answers);
+  const { rpcs, calls, deadlines, observer, requestIdOf, maxRequestBytes, requestTimeoutMs, log } = options;
+  const serveCall = createServeCall(options.validate, options.answers);
 
-  function open(head: UnaryHead, peer: string | undefined): RpcCall {
+  function open(head: CallHead, peer: string | undefined): RpcCall {
     const call = new RpcCall(
       {
         requestId: requestIdOf(head.headers['x-request-id']),
@@ -58,21 +59,29 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       observer,
     );
     calls.add(call);
-    const timeoutMs = head.timeoutMs ?? options.defaultTimeoutMs;
+    const timeoutMs = head.timeoutMs ?? (call.isStream ? undefined : options.defaultTimeoutMs);
     if (timeoutMs !== undefined) call.deadlineMs = call.context.startMs + timeoutMs;
     if (timeoutMs !== undefined && timeoutMs <= requestTimeoutMs) deadlines.set(call, timeoutMs, overdue);
     else deadlines.set(call, requestTimeoutMs, () => bodyOverdue(requestTimeoutMs));
     return call;
   }
 
-  /** Answers a call whose body is there; it has its own deadline alone from now on. */
-  function serve(head: UnaryHead, call: RpcCall, body: Buffer) {
+  /** From when its body is there, a call has its own deadline alone. */
+  async function serve(head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet): Promise<void> {
     const { deadlineMs } = call;
+    const { startMs } = call.context;
     if (deadlineMs === undefined) deadlines.delete(call);
-    else if (deadlineMs - call.context.startMs > requestTimeoutMs)
+    else if (deadlineMs <= startMs) call.stop(overdue());
+    else if (deadlineMs - startMs > requestTimeoutMs)
       deadlines.set(call, deadlineMs - performance.now(), overdue);
-    if (deadlineMs === call.context.startMs) call.stop(overdue());
-    return answer(head, call, body);
+    try {
+      await serveCall(head, call, body, outlet);
+    } catch (error) {
+      log.error({ error, requestId: call.context.requestId }, 'a call could not be answered');
+      outlet.destroy();
+    } finally {
+      close(call);
+    }
   }
 
   function close(call: RpcCall): void {
@@ -80,20 +89,20 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
     calls.delete(call);
   }
 
-  const exchange = { serve, close, maxRequestBytes };
+  const life = { serve, close, maxRequestBytes };
 
   function headOf(
     path: string,
     headers: IncomingHttpHeaders,
     authority: string | undefined,
     from: { readonly httpVersion: string; readonly isEncrypted: boolean },
-  ): UnaryHead | undefined {
+  ): CallHead | undefined {
     const mark = path.indexOf('?');
     const rpc = rpcs.get(mark < 0 ? path : path.slice(0, mark));
     // Pages of other origins are told by CORS what they may read.
     if (rpc === undefined || headers.origin !== undefined || !isAuthority(authority)) return undefined;
     const url = `${from.isEncrypted ? 'https' : 'http'}://${authority}${path}`;
-    return readUnaryHead(rpc, { headers, httpVersion: from.httpVersion, url });
+    return readHead(rpc, { headers, httpVersion: from.httpVersion, url });
   }
 
   return {
@@ -107,7 +116,7 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       const head = headOf(url, headers, headers.host, { httpVersion: request.httpVersion, isEncrypted });
       if (head === undefined || head.wire.protocol === 'grpc') return false;
       if (options.isDraining()) response.setHeader('connection', 'close');
-      serveHttp1Call(request, response, head, open(head, socket.remoteAddress), exchange);
+      receiveHttp1Call(request, response, head, open(head, socket.remoteAddress), life);
       return true;
     },
 
@@ -119,7 +128,7 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
         isEncrypted: scheme === 'https',
       });
       if (head === undefined) return false;
-      serveHttp2Call(stream, head, open(head, peerOf(stream)), exchange);
+      receiveHttp2Call(stream, head, open(head, peerOf(stream)), life);
       return true;
     },
   };

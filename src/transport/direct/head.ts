@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { isBoundlessTimeout } from '../client-timeout.ts';
-import type { UnaryRpc } from './unary-rpcs.ts';
+import type { DirectRpc } from './rpcs.ts';
 import { type Wire, wireOf } from './wire.ts';
 
 /** What is known of a call before its body has come. */
-export interface UnaryHead {
-  readonly rpc: UnaryRpc;
+export interface CallHead {
+  readonly rpc: DirectRpc;
   readonly wire: Wire;
   readonly headers: IncomingHttpHeaders;
   readonly httpVersion: string;
@@ -13,7 +13,7 @@ export interface UnaryHead {
   readonly url: string;
   /** The deadline that the caller brings, in milliseconds; undefined: none. */
   readonly timeoutMs: number | undefined;
-  /** Whether the answer may be compressed. */
+  /** Whether the answer of a unary call may be compressed. */
   readonly acceptsGzip: boolean;
   /** Whether the library has to see the call as it came: its body is compressed, or a header is odd. */
   readonly isOdd: boolean;
@@ -30,17 +30,18 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   n: 0.000_001,
 };
 
-/** Reads the head of a POST to `rpc`; undefined where it is not that of a unary call in a codec that is known. */
-export function readUnaryHead(
-  rpc: UnaryRpc,
-  { headers, httpVersion, url }: Pick<UnaryHead, 'headers' | 'httpVersion' | 'url'>,
-): UnaryHead | undefined {
+/** Reads the head of a POST to `rpc`; undefined where its content type is none that the rpc takes. */
+export function readHead(
+  rpc: DirectRpc,
+  { headers, httpVersion, url }: Pick<CallHead, 'headers' | 'httpVersion' | 'url'>,
+): CallHead | undefined {
   const wire = wireOf(headers['content-type'] ?? '');
-  if (wire === undefined || (wire.protocol === 'connect') === wire.isEnveloped) return undefined;
+  if (wire === undefined) return undefined;
   const isConnect = wire.protocol === 'connect';
+  if (isConnect && wire.isEnveloped !== (rpc.kind === 'stream')) return undefined;
   const timeout = headers[isConnect ? 'connect-timeout-ms' : 'grpc-timeout'];
   const timeoutMs = timeout === undefined ? undefined : parseTimeout(timeout, isConnect);
-  const encoding = headers[isConnect ? 'content-encoding' : 'grpc-encoding'] ?? 'identity';
+  const encoding = headers[encodingHeader(wire)] ?? 'identity';
   const accepted = headers[isConnect ? 'accept-encoding' : 'grpc-accept-encoding'] ?? '';
   const version = headers['connect-protocol-version'] ?? '1';
   return {
@@ -53,6 +54,11 @@ export function readUnaryHead(
     acceptsGzip: accepted.includes('gzip'),
     isOdd: encoding !== 'identity' || version !== '1' || timeoutMs === null,
   };
+}
+
+function encodingHeader({ protocol, isEnveloped }: Wire): string {
+  if (protocol !== 'connect') return 'grpc-encoding';
+  return isEnveloped ? 'connect-content-encoding' : 'content-encoding';
 }
 
 /** Undefined: none, or none that matters; null: not one. */

@@ -2,19 +2,19 @@ import { type ContextValues, createContextValues, type HandlerContext } from '@c
 import { callContextKey } from '../../rpc/checks/call-context.ts';
 import type { RpcCall } from '../rpc-call.ts';
 import { toWebHeaders } from '../universal-request.ts';
-import type { UnaryHead } from './unary-head.ts';
+import type { CallHead } from './head.ts';
 
 /** What a handler may ask of its call; each thing is made when it is asked for. */
-export class UnaryContext implements HandlerContext {
+export class CallHandlerContext implements HandlerContext {
   readonly requestMethod = 'POST';
-  readonly #head: UnaryHead;
+  readonly #head: CallHead;
   readonly #call: RpcCall;
   #requestHeader: Headers | undefined;
   #values: ContextValues | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
 
-  constructor(head: UnaryHead, call: RpcCall) {
+  constructor(head: CallHead, call: RpcCall) {
     this.#head = head;
     this.#call = call;
   }
