@@ -1,9 +1,4 @@
-import {
-  type ConnectError,
-  type ConnectRouter,
-  createConnectRouter,
-  createContextValues,
-} from '@connectrpc/connect';
+import { type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { type CallObserver, callContextKey } from '../rpc/checks/call-context.ts';
@@ -18,7 +13,7 @@ import type { Exchange } from './exchange.ts';
 import { sendFailure, sendJson, sendLines, toConnectRequest } from './http-call.ts';
 import { http2StreamOf } from './node-http.ts';
 import type { OpenCalls } from './open-calls.ts';
-import { createErrorRewriter } from './protocol-errors.ts';
+import { createErrorRewriter, explainUndecodable } from './protocol-errors.ts';
 import { RequestBody } from './request-body.ts';
 import type { RpcServer } from './request-handler.ts';
 import { RpcCall, rpcCallKey } from './rpc-call.ts';
@@ -113,9 +108,7 @@ export function createRpcServer({
       else if (call.isStream) await sendLines(answer, exchange, call, rewriter);
       else await sendJson(answer, httpCall, exchange, call, rewriter);
     } catch (error) {
-      const failure = call.fail(
-        call.failure === undefined && error instanceof URIError ? undecodable(error) : error,
-      );
+      const failure = call.fail(call.failure === undefined ? explainUndecodable(error) : error);
       if (httpCall?.answer === undefined || exchange.response.headersSent) throw failure;
       await sendFailure(failure, httpCall, exchange);
     } finally {
@@ -168,9 +161,4 @@ async function answerMismatch(
       return answerErrorJson(exchange, call.fail(reasonError('REQUEST_MALFORMED', message)), status);
     }
   }
-}
-
-/** The library cannot write its own error into a header where that quotes half a character of the request. */
-function undecodable(error: URIError): ConnectError {
-  return reasonError('REQUEST_MALFORMED', 'The request could not be decoded; check its encoding', {}, error);
 }

@@ -1,7 +1,7 @@
 import { createContextValues } from '@connectrpc/connect';
 import { callContextKey } from '../../rpc/checks/call-context.ts';
 import { toHeaderFields } from '../node-http.ts';
-import { createErrorRewriter } from '../protocol-errors.ts';
+import { createErrorRewriter, explainUndecodable } from '../protocol-errors.ts';
 import { type RpcCall, rpcCallKey } from '../rpc-call.ts';
 import { toWebHeaders } from '../universal-request.ts';
 import type { CallHead } from './head.ts';
@@ -15,17 +15,19 @@ export async function answerByLibrary(
   outlet: Outlet,
 ): Promise<void> {
   const rewriter = createErrorRewriter(call);
-  const { status, header, trailer, ...answer } = await rewriter.answer(
-    await head.rpc.byLibrary({
-      httpVersion: head.httpVersion,
-      method: 'POST',
-      url: head.url,
-      header: toWebHeaders(head.headers),
-      body: chunksOf(body),
-      signal: call.signal,
-      contextValues: createContextValues().set(callContextKey, call.context).set(rpcCallKey, call),
-    }),
-  );
+  const sent = {
+    httpVersion: head.httpVersion,
+    method: 'POST',
+    url: head.url,
+    header: toWebHeaders(head.headers),
+    body: chunksOf(body),
+    signal: call.signal,
+    contextValues: createContextValues().set(callContextKey, call.context).set(rpcCallKey, call),
+  };
+  const answered = head.rpc.byLibrary(sent).catch((error: unknown) => {
+    throw call.failure === undefined ? explainUndecodable(error) : error;
+  });
+  const { status, header, trailer, ...answer } = await rewriter.answer(await answered);
   function begin(): void {
     if (outlet.hasBegun) return;
     const headers = { ...toHeaderFields(header), 'x-request-id': call.context.requestId };

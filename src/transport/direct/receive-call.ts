@@ -25,7 +25,10 @@ export function receiveHttp2Call(
 ): void {
   const body = new Body(head, call, new Http2Outlet(stream), life);
   stream.on('data', (chunk: Buffer) => body.add(chunk));
-  stream.on('end', () => body.complete());
+  stream.on('end', () => {
+    // One that is cut off has an end too.
+    if (!stream.closed && !stream.destroyed) body.complete();
+  });
   // Whoever leaves makes this fire; 'close' is what we go by.
   stream.on('error', ignore);
   stream.on('close', () => {
