@@ -19,6 +19,14 @@ export type OrderSearch =
 /** Calls and puts back of a search at most. A history without faults takes one of an operation. */
 const DEFAULT_MAX_STEPS = 500_000;
 
+/** Where a search begins, and when it ends. */
+export interface OrderSearchOptions {
+  /** @default a key that was never written */
+  readonly from?: Register;
+  /** @default 500,000 */
+  readonly maxSteps?: number;
+}
+
 /** One operation that was taken, and what else might have been in its place. */
 interface Step {
   readonly taken: number;
@@ -27,16 +35,14 @@ interface Step {
 }
 
 /**
- * Looks for an order of the operations on one key, the first of which find it absent, in which each has the outcome that it had. It is
- * an order in real time, and in the revisions that etcd numbers its writes with. Operations of unknown outcome are in it where
- * something shows that they happened.
- *
- * @param maxSteps @default 500,000
+ * Looks for an order of the operations on one key in which each has the outcome that it had. It is an order in real time, and in the
+ * revisions that etcd numbers its writes with. Operations of unknown outcome are in it where something shows that they happened.
  */
-export function findOrder(history: readonly Operation[], maxSteps = DEFAULT_MAX_STEPS): OrderSearch {
+export function findOrder(history: readonly Operation[], options: OrderSearchOptions = {}): OrderSearch {
+  const { from = NEW_REGISTER, maxSteps = DEFAULT_MAX_STEPS } = options;
   const operations = settleSeenWrites(history).toSorted((a, b) => a.calledAt - b.calledAt);
   const search = new Search(operations);
-  let register = NEW_REGISTER;
+  let register = from;
   let candidates = search.candidates();
   const steps: Step[] = [];
   const tried = new Set<string>();
