@@ -172,9 +172,7 @@ class Search {
  * unconditional writes of values that nobody saw. In any order the later one could be replaced by the earlier one.
  */
 function findEarlierTwins(operations: readonly Operation[]): readonly number[] {
-  const seen = new Set(
-    operations.flatMap(({ outcome }) => (outcome.kind === 'found' ? outcome.value : [])),
-  );
+  const seen = new Set(operations.flatMap(({ outcome }) => (outcome.kind === 'found' ? outcome.value : [])));
   const last = new Map<string, number>();
   return operations.map((operation, i) => {
     if (operation.outcome.kind !== 'unknown') return -1;

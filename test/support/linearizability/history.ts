@@ -49,6 +49,12 @@ export type Operation = Call & {
 export class History {
   readonly operations: Operation[] = [];
   #now = 0;
+  #acknowledged = 0;
+
+  /** How many operations have an outcome that is known. */
+  get acknowledged(): number {
+    return this.#acknowledged;
+  }
 
   /** Returns the next tick. */
   tick(): number {
@@ -60,7 +66,9 @@ export class History {
   add(client: number, calledAt: number, calls: readonly (Call & { readonly key: string })[]): void {
     const now = this.tick();
     for (const call of calls) {
-      const returnedAt = call.outcome.kind === 'unknown' ? Number.POSITIVE_INFINITY : now;
+      const isUnknown = call.outcome.kind === 'unknown';
+      if (!isUnknown) this.#acknowledged += 1;
+      const returnedAt = isUnknown ? Number.POSITIVE_INFINITY : now;
       this.operations.push({ ...call, client, calledAt, returnedAt });
     }
   }

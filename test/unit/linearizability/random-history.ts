@@ -29,7 +29,8 @@ interface Pending {
 }
 
 type Request =
-  | { readonly kind: 'get' | 'delete' }
+  | { readonly kind: 'get' }
+  | { readonly kind: 'delete' }
   | { readonly kind: 'put'; readonly value: string; readonly expectedRevision: bigint | undefined };
 
 /** The histories of a few clients and keys, and of some hundred steps. */
