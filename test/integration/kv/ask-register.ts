@@ -80,7 +80,8 @@ function callsOfFailure(
   request: RegisterRequest,
   failure: Failure | undefined,
 ): readonly KeyCall[] | undefined {
-  const { reason, metadata } = failure ?? { reason: 'OUTCOME_UNKNOWN', metadata: {} };
+  const reason = failure?.reason ?? 'OUTCOME_UNKNOWN';
+  const metadata = failure?.metadata ?? {};
   if (NOT_DONE.has(reason)) return [];
   if (reason === 'KEY_NOT_FOUND' && request.kind === 'get') {
     return [{ ...request, outcome: { kind: 'missing', revision: BigInt(metadata['revision'] ?? 0) } }];

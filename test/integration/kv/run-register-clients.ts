@@ -8,6 +8,8 @@ import { runRegisterClient } from './register-client.ts';
 export interface RegisterClientsOptions {
   /** Addresses; neighbours begin at different ones. */
   readonly gateways: readonly string[];
+  /** What their keys begin with. None of these existed before. @default 'register/' */
+  readonly prefix?: string;
   readonly history: History;
   /** Asked before each call of each client. */
   readonly goesOn: () => boolean;
@@ -23,14 +25,15 @@ export interface RegisterClientsOptions {
 
 /** Runs them until none goes on; every second speaks gRPC, and every other Connect with JSON over HTTP/1.1. Rejects as one does. */
 export async function runRegisterClients(options: RegisterClientsOptions): Promise<void> {
-  const { gateways, history, goesOn, clients = 20, keys = 5, lone = 30, wrap = (calls) => calls } = options;
-  const shared = Array.from({ length: keys }, (_, i) => `register/shared/${i}`);
+  const { gateways, history, goesOn, prefix = 'register/' } = options;
+  const { clients = 20, keys = 5, lone = 30, wrap = (calls) => calls } = options;
+  const shared = Array.from({ length: keys }, (_, i) => `${prefix}shared/${i}`);
   await Promise.all(
     Array.from({ length: clients + lone }, (_, number) =>
       runRegisterClient({
         number,
         gateways: gateways.map((_, i) => wrap(open(gateways[(number + i) % gateways.length] ?? '', number))),
-        keys: number < clients ? shared : [`register/lone/${number}`],
+        keys: number < clients ? shared : [`${prefix}lone/${number}`],
         history,
         goesOn,
       }),
