@@ -16,6 +16,7 @@ export interface ClusterTroubleOptions {
 /** How many ways to do harm there are: after so many faults there was each of them once. */
 export const FAULT_KINDS = 7;
 
+const LOST_MS = 100;
 const LATENCY_MS = 200;
 const LATE_MS = 1_000;
 
@@ -38,7 +39,14 @@ export async function makeClusterTrouble(
       await leader.restart();
     },
     async (count: number) => {
-      for (const proxy of pick(gateways, count).back) proxy.cut();
+      // What was done meanwhile, the gateway does not hear of.
+      const { back } = pick(gateways, count);
+      for (const proxy of back) proxy.stall(['toClient']);
+      await delay(LOST_MS);
+      for (const proxy of back) {
+        proxy.cut();
+        proxy.unstall();
+      }
     },
     async (count: number) => pick(gateways, count).replace(),
     async (count: number) => {
