@@ -16,7 +16,7 @@ export type OrderSearch =
   /** Given up after so many steps as were allowed. */
   | { readonly kind: 'undecided' };
 
-/** Calls and puts back of a search at most. A history without faults takes one of an operation. */
+/** A search that goes straight on takes one step for each operation. */
 const DEFAULT_MAX_STEPS = 500_000;
 
 /** Where a search begins, and when it ends. */
