@@ -14,7 +14,7 @@ import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { type CoordinationStats, startCoordination } from './coordination.ts';
 import { createDocuments } from './documents/create-documents.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
-import { createWatch } from './domain/watch/watch.ts';
+import { createBatchedWatch, oneByOne } from './domain/watch/watch.ts';
 import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
 import { findEtcd } from './embedded/find-etcd.ts';
 import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
@@ -91,7 +91,8 @@ export async function createApp(
       { historyBytes: settings.watchHistoryBytes },
     ),
   );
-  const watch = createWatch(hub, etcd.store);
+  const batchedWatch = createBatchedWatch(hub, etcd.store);
+  const watch = oneByOne(batchedWatch);
   const coordination = started.use(
     startCoordination({
       store: etcd.store,
@@ -120,7 +121,7 @@ export async function createApp(
     reveal,
   });
   const validate = createValidate();
-  const watchHandler = createWatchHandler(watch, etcd.watches);
+  const watchHandler = createWatchHandler(batchedWatch, etcd.watches);
 
   function routes(router: ConnectRouter): void {
     router.service(KvService, createKvHandlers(kv, watchHandler));

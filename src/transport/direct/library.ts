@@ -36,7 +36,7 @@ export async function answerByLibrary(
   for await (const chunk of answer.body ?? []) {
     if (call.isEnded) return;
     begin();
-    if (!outlet.write(rewriter.chunk(chunk))) await outlet.untilWritable();
+    if (!outlet.write([rewriter.chunk(chunk)])) await outlet.untilWritable();
   }
   begin();
   if (trailer !== undefined) rewriter.trailer(trailer);

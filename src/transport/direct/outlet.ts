@@ -7,8 +7,8 @@ export interface Outlet {
   readonly hasBegun: boolean;
   /** @param hasTrailers whether `end` will be given trailers. */
   begin(status: number, headers: Readonly<Record<string, string>>, hasTrailers: boolean): void;
-  /** False: the connection has enough for now; see {@link Outlet.untilWritable}. */
-  write(chunk: Uint8Array): boolean;
+  /** Writes chunks together. False: the connection has enough for now; see {@link Outlet.untilWritable}. */
+  write(chunks: readonly Uint8Array[]): boolean;
   /** Resolves when the connection takes more, or is gone. */
   untilWritable(): Promise<void>;
   end(chunk?: Uint8Array, trailers?: Readonly<Record<string, string>>): void;
@@ -33,8 +33,8 @@ export class Http2Outlet implements Outlet {
     this.#stream.respond({ ':status': status, ...headers }, hasTrailers ? WITH_TRAILERS : undefined);
   }
 
-  write(chunk: Uint8Array): boolean {
-    return this.#isGone || this.#stream.write(chunk);
+  write(chunks: readonly Uint8Array[]): boolean {
+    return this.#isGone || writeTogether(this.#stream, chunks);
   }
 
   untilWritable(): Promise<void> {
@@ -76,8 +76,8 @@ export class Http1Outlet implements Outlet {
     this.#response.writeHead(status, headers);
   }
 
-  write(chunk: Uint8Array): boolean {
-    return this.#response.destroyed || this.#response.write(chunk);
+  write(chunks: readonly Uint8Array[]): boolean {
+    return this.#response.destroyed || writeTogether(this.#response, chunks);
   }
 
   untilWritable(): Promise<void> {
@@ -91,6 +91,16 @@ export class Http1Outlet implements Outlet {
   destroy(): void {
     this.#response.destroy();
   }
+}
+
+function writeTogether(writable: ServerHttp2Stream | ServerResponse, chunks: readonly Uint8Array[]): boolean {
+  const [first] = chunks;
+  if (chunks.length === 1 && first !== undefined) return writable.write(first);
+  writable.cork();
+  let isWritable = true;
+  for (const chunk of chunks) isWritable = writable.write(chunk);
+  writable.uncork();
+  return isWritable;
 }
 
 function untilDrained(writable: ServerHttp2Stream | ServerResponse): Promise<void> {
