@@ -73,7 +73,7 @@ export class Batch<C, A> {
 }
 
 /** One who waits for the answer to a call, until its signal is aborted. */
-export class Caller<C, A> implements EventListenerObject {
+export class Caller<C, A> {
   readonly call: C;
   readonly #signal: AbortSignal;
   readonly #settle: Settle<A>;

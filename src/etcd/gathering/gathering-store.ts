@@ -3,9 +3,9 @@
 // What that may change, and does not:
 // - A read is sent after it was called, so that it is as linearizable as one that is sent by itself. Reads of different freshness
 //   are never in one transaction; a read at an earlier revision is sent by itself.
-// - Puts that are gathered happen one after the other, and nothing comes between them: each tells the version and the previous
-//   state of its key as if it were alone. They share one revision, as all that one transaction writes: revisions order
-//   writes that follow each other, and two writes of one key always differ. Watches tell them in one message.
+// - Puts that are gathered share one revision, as all that one transaction writes, and a watch tells them in one message. Two
+//   puts of one key never share one, nor do two of which one was called when the other had been answered; each makes its key's
+//   next version, as by itself.
 // - Either all of them happen or none. Where one cannot happen (its lease is gone, its key is forbidden, together they are too
 //   large) nothing did, and halves are sent until each caller has its own answer. Where the outcome is unknown it is for all.
 
@@ -94,7 +94,7 @@ function putGatherer(store: KeyValueStore): Gatherer<PutTxn, TxnAnswer> {
 }
 
 /** A put without conditions, and perhaps a look at what it wrote. */
-type PutTxn = Txn & { readonly success: readonly [PutOperation, ReadOperation?] };
+type PutTxn = Txn & { readonly success: readonly [PutOperation, ...ReadOperation[]] };
 
 function isGatherablePut(txn: Txn): txn is PutTxn {
   const [put, readBack] = txn.success;
