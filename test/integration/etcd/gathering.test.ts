@@ -41,7 +41,9 @@ describe('calls that come at the same time', () => {
       const written = await Promise.all(keys.map((key) => write(store, key, { value: `${key} ${round}` })));
       const read = await Promise.all(keys.map((key) => readKey(store, key)));
       expect(written.map(({ version }) => version)).toEqual(keys.map(() => round));
-      expect(read.map((kv) => kv && String(Buffer.from(kv.value)))).toEqual(keys.map((key) => `${key} ${round}`));
+      expect(read.map((kv) => kv && String(Buffer.from(kv.value)))).toEqual(
+        keys.map((key) => `${key} ${round}`),
+      );
       expect(read.map((kv) => kv?.modRevision)).toEqual(written.map(({ revision }) => revision));
     }
     expect((await countKvCalls(etcd.endpoint)) - before).toBeLessThan(80);
