@@ -7,7 +7,7 @@ const MAX_OPERATIONS = 128;
 const MAX_BYTES = 256 * 1024;
 
 /** The longest that a batch waits for those in flight, in milliseconds. */
-const MAX_WAIT_MS = 100;
+const MAX_WAIT_MS = 10;
 
 const ONCE = { once: true } as const;
 
@@ -30,7 +30,7 @@ export class Batch<C, A> {
   /** How many callers are still there; 0 until the batch is closed. */
   #present = 0;
 
-  /** @param onLate is called where the batch was not closed within 100 ms. */
+  /** @param onLate is called where the batch was not closed within 10 ms. */
   constructor(onLate: () => void) {
     this.#timer = setTimeout(onLate, MAX_WAIT_MS);
   }

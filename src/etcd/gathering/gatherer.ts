@@ -2,7 +2,7 @@
 //
 // A call that finds less than two in flight is sent at once, by itself. What comes while two are in flight waits, and is the next
 // batch. It is sent when one of the two is answered; or without waiting for that, when the next call does not fit into it, or
-// after 100 ms: then those in flight are stalled. So a call is always sent after it was made, never with a batch under way.
+// after 10 ms: then etcd is far away, or stalled. So a call is always sent after it was made, never with a batch under way.
 
 import type { OperationOptions } from '../../domain/store.ts';
 import { Batch, type Caller, type Share } from './batch.ts';
