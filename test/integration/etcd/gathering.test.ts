@@ -103,6 +103,18 @@ describe('calls that come at the same time', () => {
   });
 });
 
+describe('calls that come at the same time to an etcd that takes few operations', () => {
+  it('are sent in batches that it takes', async () => {
+    await using etcd = await startEtcd({ args: ['--max-txn-ops=8'] });
+    await using adapter = openEtcd({ endpoints: [etcd.endpoint] });
+    const keys = keysOf(100);
+    const written = await Promise.all(keys.map((key) => write(adapter.store, key)));
+    expect(written.map(({ version }) => version)).toEqual(keys.map(() => 1n));
+    const read = await Promise.all(keys.map((key) => readKey(adapter.store, key)));
+    expect(read.map((kv) => kv && String(Buffer.from(kv.value)))).toEqual(keys);
+  });
+});
+
 describe('calls that come at the same time to an etcd with authentication', () => {
   it('fail alone where their key is forbidden', async () => {
     await using etcd = await startEtcd({ args: ['--bcrypt-cost=4'] });
