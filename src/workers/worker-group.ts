@@ -35,6 +35,7 @@ export function forkWorkers(
       const others = workers.filter((each) => each !== worker);
       return (await Promise.all(others.map((each) => each.metrics()))).flat();
     });
+    log.info({ worker: number, pid: worker.pid }, 'a worker starts');
     return worker;
   }
 
