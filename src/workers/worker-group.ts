@@ -29,6 +29,12 @@ export function forkWorkers(
   const failed = Promise.withResolvers<void>();
   failed.promise.catch(() => {});
   const workers = Array.from({ length: count }, (_, index) => fork(index + 1));
+  // Those that hang would not notice that the primary has ended.
+  process.on('exit', kill);
+
+  function kill(): void {
+    for (const worker of workers) worker.kill();
+  }
 
   function fork(number: number): WorkerProcess {
     const worker = forkWorker(number, async () => {
@@ -39,8 +45,8 @@ export function forkWorkers(
     return worker;
   }
 
-  /** A free port (0) is the same for all workers as long as one of them holds it; when all are gone, it must be asked for by its number. */
-  function supervise(settings: Settings, { listeners: listen }: Listening): void {
+  function supervise(settings: Settings, { listeners }: Listening): void {
+    let { listen } = settings;
     const supervisors = workers.map((first, index) =>
       superviseWorker(
         {
@@ -48,10 +54,11 @@ export function forkWorkers(
           first,
           log,
           startAgain() {
-            const isHeld = workers.some((each) => each.isAlive());
+            // A free port (0) is the same for all as long as one of them holds it; from then on it is asked for by its number.
+            if (!workers.some((each) => each.isAlive())) listen = listeners;
             const worker = fork(index + 1);
             workers[index] = worker;
-            worker.start(isHeld ? settings : { ...settings, listen });
+            worker.start({ ...settings, listen });
             return worker;
           },
         },
@@ -65,11 +72,10 @@ export function forkWorkers(
     stopping.abort();
     const left = workers.filter((each) => each.isAlive());
     for (const worker of left) worker.stop();
-    const timer = setTimeout(() => {
-      for (const worker of left) worker.kill();
-    }, drainTimeoutMs + END_TIMEOUT_MS);
+    const timer = setTimeout(kill, drainTimeoutMs + END_TIMEOUT_MS);
     const exits = await Promise.all(left.map((each) => each.exited));
     clearTimeout(timer);
+    process.off('exit', kill);
     return exits;
   }
 

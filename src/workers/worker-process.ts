@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import type { Settings } from '../settings/definitions.ts';
 import type { MetricsSnapshot } from '../telemetry/metrics.ts';
+import { closeUndelivered } from './close-undelivered.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { createMetricsExchange } from './metrics-exchange.ts';
 
@@ -44,6 +45,7 @@ export function forkWorker(
   otherMetrics: () => Promise<readonly MetricsSnapshot[]>,
 ): WorkerProcess {
   const worker = cluster.fork();
+  closeUndelivered(worker);
   // To one that is ending nothing can be sent, and nothing needs to be.
   const send = (message: ToWorker) => void worker.send(message, () => {});
   const metrics = createMetricsExchange(send, otherMetrics);
@@ -65,8 +67,10 @@ export function forkWorker(
         metrics.take(message);
     }
   });
-  // It could not be forked.
-  worker.on('error', (error: Error) => end(null, error.message));
+  // Else something could not be sent to one that is ending.
+  worker.on('error', (error: Error) => {
+    if (worker.process.pid === undefined) end(null, `it could not be forked: ${error.message}`);
+  });
   worker.on('exit', (code: number | null, signal: string | null) =>
     end(code, lastWords ?? (signal === null ? `it ended with code ${code}` : `it was ended by ${signal}`)),
   );

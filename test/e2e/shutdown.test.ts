@@ -35,14 +35,20 @@ const PUT = {
 
 describe('a gateway that is stopped', { timeout: 300_000 }, () => {
   it.each([
-    ['gRPC', openGrpcWriters, 200],
-    ['gRPC, from grpc-js', openGrpcJsWriters, 200],
-    ['Connect on HTTP/1.1 connections that are kept', openConnectWriters, 100],
-  ] as const)('loses no write that it took: %s', async (_, openWriters, count) => {
+    ['gRPC', openGrpcWriters, 200, 1],
+    ['gRPC, from grpc-js', openGrpcJsWriters, 200, 1],
+    ['Connect on HTTP/1.1 connections that are kept', openConnectWriters, 100, 1],
+    ['gRPC, with two workers', openGrpcWriters, 200, 2],
+    ['Connect on HTTP/1.1 connections that are kept, with two workers', openConnectWriters, 100, 2],
+  ] as const)('loses no write that it took: %s', async (_, openWriters, count, workers) => {
     await using data = await openTempDir();
     const key = (caller: number, index: number) => `load/${caller}/${index}`;
     const { records, exit, stderr } = await (async () => {
-      await using concord = await runConcord({ ...PATIENT, dataDir: data.path });
+      await using concord = await runConcord({
+        ...PATIENT,
+        args: [`--workers=${workers}`],
+        dataDir: data.path,
+      });
       await using writers = openWriters(concord.url);
       const callers = startCallers({
         count,
