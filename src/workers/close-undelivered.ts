@@ -28,7 +28,9 @@ export function closeUndelivered(worker: Worker): void {
 }
 
 function isConnection(handle: unknown): handle is Connection {
-  return typeof handle === 'object' && handle !== null && 'close' in handle && typeof handle.close === 'function';
+  return (
+    typeof handle === 'object' && handle !== null && 'close' in handle && typeof handle.close === 'function'
+  );
 }
 
 function listenerOf(message: unknown): unknown {

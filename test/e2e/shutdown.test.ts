@@ -173,8 +173,9 @@ function kindOf(error: ConnectError): string {
   if (error.code === Code.Unavailable) return 'refused';
   // What connect-node makes of a stream that was not processed (RFC 9113, 8.7), where it does not call it unavailable.
   if (/NGHTTP2_REFUSED_STREAM/.test(error.rawMessage)) return 'refused';
-  // Sent on an HTTP/1.1 connection that was closed meanwhile, since nothing had come for a while: it was not read.
-  if (/ECONNRESET/.test(error.rawMessage)) return 'refused';
+  // Sent on an HTTP/1.1 connection that was closed meanwhile, since nothing had come for a while, or that no worker had taken yet: it
+  // was not read.
+  if (/ECONNRESET|EPIPE/.test(error.rawMessage)) return 'refused';
   return String(error);
 }
 

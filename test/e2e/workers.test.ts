@@ -239,7 +239,6 @@ describe('a worker that is killed', { timeout: 300_000 }, () => {
     const asked = Array.from({ length: 8 }, () =>
       exchangeBytes(Number(port), 'GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n').then(
         (answer) => answers.push(answer.toString('latin1', 0, 15)),
-        
       ),
     );
     // It is handed one at most; the other worker answers the rest.
