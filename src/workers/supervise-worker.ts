@@ -9,6 +9,8 @@ export interface SuperviseWorkerOptions {
   /** Forks another, and has it serve. */
   readonly startAgain: () => WorkerProcess;
   readonly log: Logger;
+  /** @default the system's */
+  readonly wait?: (ms: number, options: { readonly signal: AbortSignal }) => Promise<void>;
 }
 
 const FIRST_BACKOFF_MS = 100;
@@ -24,7 +26,13 @@ const MAX_DEATHS = 5;
  * lived 10 s. Rejects when five in a row did not live so long.
  */
 export async function superviseWorker(
-  { number, first, startAgain, log }: SuperviseWorkerOptions,
+  {
+    number,
+    first,
+    startAgain,
+    log,
+    wait = (ms, options) => delay(ms, undefined, options),
+  }: SuperviseWorkerOptions,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
   let worker = first;
@@ -40,7 +48,8 @@ export async function superviseWorker(
       { worker: number, pid: worker.pid, cause: reason, nextStartMs },
       'a worker died; another takes its place',
     );
-    await delay(nextStartMs, undefined, { signal }).catch(() => {});
+    // Ended early, it was stopped.
+    await wait(nextStartMs, { signal }).catch(() => {});
     if (signal.aborted) return;
     worker = startAgain();
   }

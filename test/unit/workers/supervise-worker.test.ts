@@ -4,6 +4,7 @@ import { superviseWorker } from '../../../src/workers/supervise-worker.ts';
 import type { WorkerExit, WorkerProcess } from '../../../src/workers/worker-process.ts';
 
 interface ScriptedWorker extends WorkerProcess {
+  startedMs: number;
   die(reason: string): void;
 }
 
@@ -23,68 +24,55 @@ function startWorker(): ScriptedWorker {
   };
 }
 
-/** Supervises, with a clock of the test's own. */
+/** Supervises workers whose replacement waits for nothing. */
 function supervise() {
-  vi.useFakeTimers();
   const lines: string[] = [];
+  const waitedMs: number[] = [];
   const log = createLogger('warn', 'json', { write: (line) => lines.push(line) });
-  const workers = [startWorker()];
+  const first = startWorker();
+  const workers = [first];
   const stop = new AbortController();
-  const [first] = workers;
-  if (first === undefined) throw new Error('no worker');
   const startAgain = () => {
     const worker = startWorker();
     workers.push(worker);
     return worker;
   };
-  const ended = superviseWorker({ number: 3, first, startAgain, log }, stop);
+  const wait = async (ms: number) => void waitedMs.push(ms);
+  const ended = superviseWorker({ number: 3, first, startAgain, log, wait }, stop);
   ended.catch(() => {});
-  return {
-    workers,
-    lines,
-    stop,
-    ended,
-    async die(reason = 'it fell') {
-      workers.at(-1)?.die(reason);
-      await vi.advanceTimersByTimeAsync(0);
-    },
-    [Symbol.dispose]: () => void vi.useRealTimers(),
-  };
+  return { workers, lines, waitedMs, stop, ended };
 }
 
 describe('a supervised worker', () => {
   it('is replaced after 100 ms, and after twice as long each time that it dies young', async () => {
-    using supervised = supervise();
-    for (const [index, waitMs] of [100, 200, 400, 800].entries()) {
-      await supervised.die(`fall ${index}`);
-      await vi.advanceTimersByTimeAsync(waitMs - 1);
-      expect(supervised.workers).toHaveLength(index + 1);
-      await vi.advanceTimersByTimeAsync(1);
-      expect(supervised.workers).toHaveLength(index + 2);
-      expect(supervised.lines.at(-1)).toContain(`"worker":3,"pid":1,"cause":"fall ${index}"`);
+    const { workers, lines, waitedMs, ended } = supervise();
+    for (let death = 1; death <= 4; death++) {
+      workers.at(-1)?.die(`fall ${death}`);
+      await vi.waitFor(() => expect(workers).toHaveLength(death + 1));
+      expect(lines.at(-1)).toContain(`"worker":3,"pid":1,"cause":"fall ${death}"`);
     }
-    await supervised.die('the last');
-    await expect(supervised.ended).rejects.toThrow(
-      'gave up on worker 3 after 5 deaths in a row; the last: the last',
-    );
+    expect(waitedMs).toEqual([100, 200, 400, 800]);
+    workers.at(-1)?.die('fall 5');
+    await expect(ended).rejects.toThrow('gave up on worker 3 after 5 deaths in a row; the last: fall 5');
+    expect(workers).toHaveLength(5);
   });
 
   it('has its deaths forgotten when it lives for 10 s', async () => {
-    using supervised = supervise();
-    for (let death = 0; death < 20; death++) {
-      await vi.advanceTimersByTimeAsync(10_000);
-      await supervised.die();
-      await vi.advanceTimersByTimeAsync(100);
-      expect(supervised.workers).toHaveLength(death + 2);
+    const { workers, waitedMs } = supervise();
+    for (let death = 1; death <= 20; death++) {
+      const worker = workers.at(-1);
+      if (worker !== undefined) worker.startedMs -= 10_000;
+      worker?.die('it fell');
+      await vi.waitFor(() => expect(workers).toHaveLength(death + 1));
     }
+    expect(new Set(waitedMs)).toEqual(new Set([100]));
   });
 
-  it('is not replaced any more once it is stopped, also while one is waited for', async () => {
-    using supervised = supervise();
-    await supervised.die();
-    supervised.stop.abort();
-    await vi.advanceTimersByTimeAsync(1_000);
-    await supervised.ended;
-    expect(supervised.workers).toHaveLength(1);
+  it('is not replaced once it is stopped', async () => {
+    const { workers, stop, ended } = supervise();
+    stop.abort();
+    workers.at(-1)?.die('it fell');
+    await ended;
+    expect(workers).toHaveLength(1);
   });
 });
