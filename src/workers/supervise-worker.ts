@@ -14,7 +14,6 @@ export interface SuperviseWorkerOptions {
 }
 
 const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 5_000;
 /** A worker that has lived so long has earned a quick restart, and what was before it is forgotten. */
 const STEADY_AFTER_MS = 10_000;
 const MAX_DEATHS = 5;
@@ -22,8 +21,8 @@ const MAX_DEATHS = 5;
 /**
  * Puts another worker in the place of one that ends unasked, until `signal` aborts; then it resolves.
  *
- * States: running → (ended unasked) waiting → running. The wait doubles from 100 ms to 5 s, and is short again after a worker that
- * lived 10 s. Rejects when five in a row did not live so long.
+ * States: running → (ended unasked) waiting → running. The wait is 100 ms, doubled for each that died before, and is short again
+ * after a worker that lived 10 s. Rejects when five in a row did not live so long.
  */
 export async function superviseWorker(
   {
@@ -43,7 +42,7 @@ export async function superviseWorker(
     deaths = performance.now() - worker.startedMs >= STEADY_AFTER_MS ? 1 : deaths + 1;
     if (deaths === MAX_DEATHS)
       throw new Error(`gave up on worker ${number} after ${MAX_DEATHS} deaths in a row; the last: ${reason}`);
-    const nextStartMs = Math.min(FIRST_BACKOFF_MS * 2 ** (deaths - 1), MAX_BACKOFF_MS);
+    const nextStartMs = FIRST_BACKOFF_MS * 2 ** (deaths - 1);
     log.warn(
       { worker: number, pid: worker.pid, cause: reason, nextStartMs },
       'a worker died; another takes its place',
