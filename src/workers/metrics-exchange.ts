@@ -1,22 +1,25 @@
 import type { MetricsSnapshot } from '../telemetry/metrics.ts';
 import type { MetricsMessage } from './messages.ts';
 
-/** How long an answer may take, in milliseconds: Prometheus waits 10 s for all of them. */
-const ANSWER_TIMEOUT_MS = 2_000;
-
 /** Asks the other end of a channel for metrics, and answers it. */
 export interface MetricsExchange {
-  /** Resolves with nothing where no answer comes within 2 s. */
+  /** Resolves with nothing where no answer comes in time. */
   ask(): Promise<readonly MetricsSnapshot[]>;
   /** Takes what came from the other end. */
   take(message: MetricsMessage): void;
 }
 
-/** @param answer what this end has to tell; where it rejects, nothing is. */
-export function createMetricsExchange(
-  send: (message: MetricsMessage) => void,
-  answer: () => Promise<readonly MetricsSnapshot[]>,
-): MetricsExchange {
+/** What {@link createMetricsExchange} needs. */
+export interface MetricsExchangeOptions {
+  readonly send: (message: MetricsMessage) => void;
+  /** What this end has to tell; where it rejects, that is nothing. */
+  readonly answer: () => Promise<readonly MetricsSnapshot[]>;
+  /** How long the other end may take, in milliseconds. */
+  readonly timeoutMs: number;
+}
+
+/** Creates one end of an exchange. */
+export function createMetricsExchange({ send, answer, timeoutMs }: MetricsExchangeOptions): MetricsExchange {
   const asked = new Map<number, (snapshots: readonly MetricsSnapshot[]) => void>();
   let lastId = 0;
 
@@ -24,7 +27,7 @@ export function createMetricsExchange(
     ask() {
       const id = ++lastId;
       const { promise, resolve } = Promise.withResolvers<readonly MetricsSnapshot[]>();
-      const timer = setTimeout(resolve, ANSWER_TIMEOUT_MS, []);
+      const timer = setTimeout(resolve, timeoutMs, []);
       asked.set(id, resolve);
       send({ kind: 'ask metrics', id });
       return promise.finally(() => {

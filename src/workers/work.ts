@@ -5,6 +5,9 @@ import { createLogger } from '../telemetry/logger.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { createMetricsExchange } from './metrics-exchange.ts';
 
+/** How long the primary may take to ask all others, in milliseconds: longer than it waits for one of them. */
+const OTHERS_TIMEOUT_MS = 4_000;
+
 type Start = Extract<ToWorker, { kind: 'start' }>;
 
 /**
@@ -16,10 +19,11 @@ export async function work(): Promise<number> {
   const stop = new AbortController();
   const stopped = Promise.withResolvers<void>();
   let app: App | undefined;
-  const metrics = createMetricsExchange(
-    (message) => void tell(message),
-    async () => (app === undefined ? [] : [await app.metrics.snapshot()]),
-  );
+  const metrics = createMetricsExchange({
+    send: (message) => void tell(message),
+    answer: async () => (app === undefined ? [] : [await app.metrics.snapshot()]),
+    timeoutMs: OTHERS_TIMEOUT_MS,
+  });
 
   process.on('message', (message: ToWorker) => {
     switch (message.kind) {

@@ -38,7 +38,7 @@ export function forkWorkers(
 
   function fork(number: number): WorkerProcess {
     const worker = forkWorker(number, async () => {
-      const others = workers.filter((each) => each !== worker);
+      const others = workers.filter((each) => each !== worker && each.isAlive());
       return (await Promise.all(others.map((each) => each.metrics()))).flat();
     });
     log.info({ worker: number, pid: worker.pid }, 'a worker starts');

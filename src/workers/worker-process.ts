@@ -35,6 +35,8 @@ export interface WorkerExit {
   readonly reason: string;
 }
 
+const METRICS_TIMEOUT_MS = 2_000;
+
 /**
  * Forks a worker. It loads its code, and serves once it is told to start.
  *
@@ -48,7 +50,7 @@ export function forkWorker(
   closeUndelivered(worker);
   // To one that is ending nothing can be sent, and nothing needs to be.
   const send = (message: ToWorker) => void worker.send(message, () => {});
-  const metrics = createMetricsExchange(send, otherMetrics);
+  const metrics = createMetricsExchange({ send, answer: otherMetrics, timeoutMs: METRICS_TIMEOUT_MS });
   const listening = Promise.withResolvers<Listening>();
   const exited = Promise.withResolvers<WorkerExit>();
   let isAlive = true;

@@ -3,7 +3,7 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { describe, expect, it } from 'vitest';
 import { Health } from '../../gen/grpc/health/v1/health_pb.ts';
-import { fetchMetrics } from '../bench/peers/metrics.ts';
+import { fetchMetrics, readMetrics } from '../bench/peers/metrics.ts';
 import { awaitProcessEnd } from '../support/await-process-end.ts';
 import { eventually } from '../support/eventually.ts';
 import { exchangeBytes } from '../support/exchange-bytes.ts';
@@ -33,8 +33,11 @@ describe('two workers', { timeout: 300_000 }, () => {
     for (const { kv } of clients) expect((await listKeys(kv, 'of/')).size).toBe(clients.length);
     // Each of these asks another worker.
     for (let asked = 0; asked < 4; asked++) {
-      const metrics = await metricsOf(concord);
-      expect(metrics.sum('concord_workers')).toBe(2);
+      const metrics = await eventually(async () => {
+        const told = await metricsOf(concord);
+        expect(told.sum('concord_workers')).toBe(2);
+        return told;
+      });
       expect(metrics.sum('concord_rpc_started_total', labels)).toBe(clients.length);
       expect(metrics.sum('concord_rpc_duration_seconds_count', labels)).toBe(clients.length);
       expect(metrics.sum('concord_connections')).toBeGreaterThan(clients.length);
@@ -133,6 +136,28 @@ describe('two workers', { timeout: 300_000 }, () => {
     );
     expect(lines.filter((line) => line.startsWith('concord:'))).toHaveLength(1);
     expect(await findEtcdProcesses(second.dataDir)).toEqual([]);
+  });
+});
+
+describe('a worker that hangs', { timeout: 300_000 }, () => {
+  it('is not counted, and does not keep the others from telling their metrics', async () => {
+    await using concord = await runConcord({ env: { ...PATIENT, CONCORD_WORKERS: '3' } });
+    const pid = workersOf(concord).get(3) ?? 0;
+    process.kill(pid, 'SIGSTOP');
+    await eventually(async () => {
+      // One connection at most is handed to it, and waits.
+      const waiting = new AbortController();
+      const asked = Array.from({ length: 3 }, async () => {
+        const answer = await fetch(`${concord.url}/metrics`, waiting);
+        return readMetrics(await answer.text()).sum('concord_workers');
+      });
+      const counted = await Promise.any(asked);
+      waiting.abort();
+      await Promise.allSettled(asked);
+      expect(counted).toBe(2);
+    });
+    process.kill(pid, 'SIGCONT');
+    await eventually(async () => expect((await metricsOf(concord)).sum('concord_workers')).toBe(3));
   });
 });
 
