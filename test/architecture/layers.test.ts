@@ -20,10 +20,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   http: ['http', 'gen', 'rpc', 'telemetry', '@bufbuild/', 'node:'],
   probes: ['probes', 'domain', 'gen', '@connectrpc/', 'node:'],
-  documents: ['documents', 'domain', 'yaml', 'smol-toml', 'properties-file', 'ajv', 'node:vm'],
+  documents: ['documents', 'domain', 'yaml', 'smol-toml', 'properties-file', 'ajv', 'node:'],
   secrets: ['secrets', 'domain', 'node:'],
   embedded: ['embedded', 'node:'],
-  settings: ['settings', 'zod', 'node:'],
+  settings: ['settings', 'node:'],
   telemetry: ['telemetry', 'pino', 'prom-client', 'node:'],
   // It calls a gateway as anybody else does; to run one, it has `serve.ts`, and to complete its flags the settings.
   cli: [
@@ -46,7 +46,6 @@ const OWNED = {
   '@grpc/grpc-js': 'etcd',
   cockatiel: 'etcd',
   commander: 'cli',
-  zod: 'settings',
   pino: 'telemetry',
 } as const;
 
