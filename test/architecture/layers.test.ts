@@ -140,7 +140,12 @@ function sourceFiles(root: string): string[] {
 function importsOf(file: string): Import[] {
   const layer = file.split('/')[1] ?? '';
   const text = readFileSync(file, 'utf8');
-  return [...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gms)].map(([, specifier = '']) => {
+  const specifiers = [
+    ...text.matchAll(/^(?:import|export)\b[^;]*?from '([^']+)'/gms),
+    // What is loaded on demand.
+    ...text.matchAll(/\b(?:import|require)\('([^']+)'\)/g),
+  ];
+  return specifiers.map(([, specifier = '']) => {
     const path = specifier.startsWith('.') ? normalize(join(dirname(file), specifier)) : specifier;
     return { file, layer, target: specifier.startsWith('.') ? folderOf(path) : specifier, path };
   });
