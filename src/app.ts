@@ -11,7 +11,7 @@ import { LockService } from '../gen/concord/lock/v1/lock_service_pb.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { type CoordinationStats, startCoordination } from './coordination.ts';
-import { createDocuments } from './documents/create-documents.ts';
+import { createDocumentsOnDemand } from './documents/on-demand.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
 import { createBatchedWatch, oneByOne } from './domain/watch/watch.ts';
 import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
@@ -20,7 +20,7 @@ import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
 import { createPlainHttp } from './plain-http.ts';
 import { createProber } from './probes/create-prober.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
-import { createValidate } from './rpc/checks/validation.ts';
+import { createValidateOnDemand } from './rpc/checks/validate-on-demand.ts';
 import { createConfigHandlers } from './rpc/config/config-handlers.ts';
 import { createConfigWatchHandler } from './rpc/config/config-watch-handler.ts';
 import { createReveal } from './rpc/config/reveal.ts';
@@ -108,7 +108,7 @@ export async function createApp(
       servicesPrefix: settings.servicesPrefix,
       configPrefix: settings.configPrefix,
       history: { maxCount: settings.configHistoryCount, maxAgeMs: settings.configHistoryAgeMs },
-      documents: createDocuments(),
+      documents: createDocumentsOnDemand(),
       cipher: createCipher(settings.secretKeys ?? []),
     }),
   );
@@ -124,7 +124,7 @@ export async function createApp(
     clock: systemClock,
     reveal,
   });
-  const validate = createValidate();
+  const { validate, load: loadValidation } = createValidateOnDemand();
   const watchHandler = createWatchHandler(batchedWatch, etcd.watches);
 
   function routes(router: ConnectRouter): void {
@@ -209,6 +209,8 @@ export async function createApp(
     () => coordination.stats().sessions,
   );
   await readiness.check();
+  // Before the first call comes, as far as that goes.
+  setImmediate(loadValidation);
 
   // Torn down in the order opposite to the start: first the server drains, last etcd stops.
   const running = started.move();

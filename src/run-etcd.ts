@@ -1,8 +1,7 @@
 // The etcd of a gateway that is given none: a part of the composition root.
 
 import { join } from 'node:path';
-import { findEtcd } from './embedded/find-etcd.ts';
-import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
+import type { EmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
 import type { Settings } from './settings/definitions.ts';
 import type { Logger } from './telemetry/logger.ts';
 
@@ -12,6 +11,11 @@ export async function runEtcd(
   log: Logger,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<EmbeddedEtcd> {
+  // Most gateways use an etcd that others run.
+  const [{ findEtcd }, { startEmbeddedEtcd }] = await Promise.all([
+    import('./embedded/find-etcd.ts'),
+    import('./embedded/start-embedded-etcd.ts'),
+  ]);
   const found = await findEtcd(
     {
       binary: settings.etcdBinary,

@@ -24,7 +24,7 @@ export async function startWorkers(
   // keeps them, since those of HTTP/2 live long.
   cluster.schedulingPolicy = cluster.SCHED_RR;
   cluster.setupPrimary({
-    exec: fileURLToPath(new URL('./worker.ts', import.meta.url)),
+    exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
     args: [],
     serialization: 'advanced',
   });

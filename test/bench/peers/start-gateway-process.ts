@@ -17,7 +17,7 @@ const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 const READY_TIMEOUT_MS = 30_000;
 
 /**
- * Starts `node src/main.ts` on an etcd that runs.
+ * Starts `node src/main.js` on an etcd that runs.
  *
  * @param options `profileDir` is where it leaves a CPU profile when it ends. Default: it is not profiled.
  */
@@ -32,7 +32,7 @@ export async function startGatewayProcess(
   const child = started.use(
     startChildProcess({
       command: process.execPath,
-      args: [...profiling, 'src/main.ts'],
+      args: [...profiling, 'src/main.js'],
       cwd: REPOSITORY,
       env: {
         ETCD_ENDPOINTS: etcdEndpoint,

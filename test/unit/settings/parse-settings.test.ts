@@ -220,5 +220,5 @@ function companionValue(name: Name, companion: Name): string {
 }
 
 function parsed(name: Name, value: string): unknown {
-  return DEFINITIONS[name].type.schema.parse(value);
+  return DEFINITIONS[name].type.read(value);
 }
