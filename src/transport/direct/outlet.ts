@@ -5,8 +5,11 @@ import { stopUnreadStream } from '../unread-body.ts';
 /** Where the answer of a call goes, whichever version of HTTP it came by. What is given to one whose caller has left is dropped. */
 export interface Outlet {
   readonly hasBegun: boolean;
-  /** @param hasTrailers whether `end` will be given trailers. */
-  begin(status: number, headers: Readonly<Record<string, string>>, hasTrailers: boolean): void;
+  /**
+   * @param headers names and values in turn: Node.js sends them as they are, and keeps no object of them for as long as the call lives.
+   * @param hasTrailers whether `end` will be given trailers.
+   */
+  begin(status: number, headers: readonly string[], hasTrailers: boolean): void;
   /** Writes chunks together. False: the connection has enough for now; see {@link Outlet.untilWritable}. */
   write(chunks: readonly Uint8Array[]): boolean;
   /** Resolves when the connection takes more, or is gone. */
@@ -28,9 +31,9 @@ export class Http2Outlet implements Outlet {
     return this.#stream.headersSent;
   }
 
-  begin(status: number, headers: Readonly<Record<string, string>>, hasTrailers: boolean): void {
+  begin(status: number, headers: readonly string[], hasTrailers: boolean): void {
     if (this.#isGone) return;
-    this.#stream.respond({ ':status': status, ...headers }, hasTrailers ? WITH_TRAILERS : undefined);
+    this.#stream.respond([':status', String(status), ...headers], hasTrailers ? WITH_TRAILERS : undefined);
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
@@ -59,6 +62,7 @@ export class Http2Outlet implements Outlet {
 }
 
 const WITH_TRAILERS = { waitForTrailers: true };
+const MAX_JOINED_BYTES = 16 * 1024;
 
 /** A response of HTTP/1.1, which has no trailers. */
 export class Http1Outlet implements Outlet {
@@ -72,8 +76,8 @@ export class Http1Outlet implements Outlet {
     return this.#response.headersSent;
   }
 
-  begin(status: number, headers: Readonly<Record<string, string>>): void {
-    this.#response.writeHead(status, headers);
+  begin(status: number, headers: readonly string[]): void {
+    this.#response.writeHead(status, [...headers]);
   }
 
   write(chunks: readonly Uint8Array[]): boolean {
@@ -85,12 +89,18 @@ export class Http1Outlet implements Outlet {
   }
 
   end(chunk?: Uint8Array): void {
-    this.#response.end(chunk);
+    // As text of single bytes a small body leaves in one piece with the headers.
+    if (chunk === undefined || chunk.byteLength > MAX_JOINED_BYTES) this.#response.end(chunk);
+    else this.#response.end(textOf(chunk), 'latin1');
   }
 
   destroy(): void {
     this.#response.destroy();
   }
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
 }
 
 function writeTogether(writable: ServerHttp2Stream | ServerResponse, chunks: readonly Uint8Array[]): boolean {
