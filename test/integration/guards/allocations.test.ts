@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEtcd } from '../../support/start-etcd.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
-import { callAll, getsOf, putsOf } from './many-calls.ts';
+import { callAll, getsOf, PATIENT_ELECTION, putsOf } from './many-calls.ts';
 import { type CountingGateway, type MadeObjects, startCountingGateway } from './start-counting-gateway.ts';
 
 const CALLS = 3_000;
@@ -17,7 +17,7 @@ describe('a linearizable Get', { timeout: 240_000 }, () => {
 
   beforeAll(async () => {
     const prefix = `test/${randomUUID()}/`;
-    etcd = await startEtcd();
+    etcd = await startEtcd({ args: PATIENT_ELECTION });
     gateway = await startCountingGateway(etcd.endpoint);
     await callAll(gateway.port, putsOf(prefix, CALLS), IN_FLIGHT);
     // What is compiled and kept once has been by then.

@@ -4,7 +4,7 @@ import { fetchMetrics } from '../../bench/peers/metrics.ts';
 import type { TestGateway } from '../../support/start-gateway.ts';
 import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
-import { callAll, getsOf, type ManyCalls, putsOf } from './many-calls.ts';
+import { callAll, getsOf, type ManyCalls, PATIENT_ELECTION, putsOf } from './many-calls.ts';
 
 const CALLS = 1_000;
 /** What a gateway asks for itself meanwhile. */
@@ -17,7 +17,7 @@ describe(`${CALLS} calls at once`, () => {
   const prefix = `test/${randomUUID()}/`;
 
   beforeAll(async () => {
-    gateway = await startGatewayOnEtcd();
+    gateway = await startGatewayOnEtcd({}, PATIENT_ELECTION);
     await callAll(gateway.port, putsOf(prefix, CALLS), 100);
   });
 

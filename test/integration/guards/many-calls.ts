@@ -8,6 +8,9 @@ export interface ManyCalls {
   readonly messages: readonly Uint8Array[];
 }
 
+/** For etcd: a member that gets no time for a moment, as beside so many calls it may, stays leader. */
+export const PATIENT_ELECTION = ['--heartbeat-interval=100', '--election-timeout=5000'];
+
 const CONNECTIONS = 4;
 const TIMEOUT_MS = 120_000;
 
