@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { describeProfile, listProfiles } from './gateway-profile.ts';
-import { DRIVER } from './load/drive.ts';
+import { findLoadTools } from './load/load-tools.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, benchHelp, parseOptions, UsageError } from './options.ts';
 import { startPeers } from './peers/start-peers.ts';
@@ -57,23 +57,32 @@ async function measure(
   findings: Finding[],
   signal: AbortSignal,
 ): Promise<Run> {
-  const { rows, rounds, seconds, leases, etcdBinary } = options;
+  const { rows, rounds, seconds, leases, etcdBinary, areToolsUsed } = options;
   const startedAt = new Date();
   const machine = describeMachine();
+  const tools = areToolsUsed ? await findLoadTools() : {};
   tell('starting etcd, grpc-proxy and the gateway');
   await using peers = await startPeers({ etcdBinary, profileDir, signal });
-  const bench: Bench = { peers, rounds, seconds, leases, signal, progress: tell };
+  const bench: Bench = { peers, tools, rounds, seconds, leases, signal, progress: tell };
   try {
     for (const row of rows) findings.push(...(await row.measure(bench)));
   } finally {
     for (const line of peers.gateway.lastLines()) tell(`the gateway logged: ${line}`);
   }
-  return { startedAt, rounds, seconds, driver: DRIVER, etcdVersion: peers.etcd.version, machine, findings };
+  return {
+    startedAt,
+    rounds,
+    seconds,
+    tools: Object.keys(tools),
+    etcdVersion: peers.etcd.version,
+    machine,
+    findings,
+  };
 }
 
-function describeRun({ rounds, seconds, driver, etcdVersion, machine }: Run): string {
+function describeRun({ rounds, seconds, tools, etcdVersion, machine }: Run): string {
   return [
-    `median (least–greatest) of ${rounds} rounds of ${seconds} s; load driver: ${driver}`,
+    `median (least–greatest) of ${rounds} rounds of ${seconds} s; load drivers: ${['own', ...tools].join(', ')}`,
     `etcd ${etcdVersion} without fsync, node ${machine.node}, 10,000 keys, 256-byte values`,
     `${machine.cpus} cores shared by all; load average before the run: ${machine.loadAverage1m.toFixed(1)}`,
   ].join('\n');

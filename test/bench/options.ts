@@ -11,6 +11,8 @@ export interface BenchOptions {
   /** The etcd binary; undefined: the one that tests use. */
   readonly etcdBinary: string | undefined;
   readonly isProfiled: boolean;
+  /** Whether h2load and wrk make load where they can. */
+  readonly areToolsUsed: boolean;
 }
 
 /** A command line that cannot be followed, said in one line. */
@@ -33,6 +35,7 @@ export function parseOptions(args: readonly string[], rows: readonly Row[]): Ben
     leases: positive('--leases', values.leases, Number.isInteger),
     etcdBinary: values.etcd,
     isProfiled: values.profile,
+    areToolsUsed: !values['no-tools'],
   };
 }
 
@@ -47,6 +50,7 @@ function readArguments(args: readonly string[]) {
         leases: { type: 'string', default: DEFAULT_LEASES },
         etcd: { type: 'string' },
         profile: { type: 'boolean', default: false },
+        'no-tools': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -73,6 +77,7 @@ export function benchHelp(rows: readonly Row[]): string {
     '  --etcd PATH   the etcd binary (default $CONCORD_TEST_ETCD, else the one that tests find)',
     '  --profile     profiles the gateways: prints where they spend their time, and leaves .cpuprofiles in bench-results/;',
     '                the figures of such a run are too low',
+    '  --no-tools    all load is made by the loop of our own, also where h2load and wrk are and can',
     '  --help',
   ].join('\n');
 }

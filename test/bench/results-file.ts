@@ -10,7 +10,8 @@ export interface Run {
   readonly startedAt: Date;
   readonly rounds: number;
   readonly seconds: number;
-  readonly driver: string;
+  /** The load generators that were there, besides the one of our own. */
+  readonly tools: readonly string[];
   readonly etcdVersion: string;
   readonly machine: Machine;
   readonly findings: readonly Finding[];

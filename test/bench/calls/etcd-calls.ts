@@ -46,6 +46,7 @@ export interface PrefixQuery {
 export function etcdSerializableRange(entries: readonly Entry[]): Call {
   return {
     ...etcdRange(entries),
+    isAnyKeyLikeAll: true,
     requests: entries.map(({ key }) =>
       new BinaryWriter()
         .tag(FIELD.key, WireType.LengthDelimited)
@@ -72,6 +73,7 @@ export function etcdPrefixRange(queries: readonly PrefixQuery[], minAnswerBytes:
         .bool(true)
         .finish(),
     ),
+    isAnyKeyLikeAll: true,
     minAnswerBytes,
     check(answer, index) {
       const query = queries[index];

@@ -18,6 +18,8 @@ export interface Peers extends AsyncDisposable {
   startAnotherEtcd(): Promise<TestEtcd>;
   /** Starts one more gateway, on another etcd; it is profiled where the first one is. */
   startAnotherGateway(etcdEndpoint: string): Promise<GatewayProcess>;
+  /** Starts one more gateway on the first etcd, with a worker for each core. */
+  startGatewayOnAllCores(): Promise<GatewayProcess>;
 }
 
 /** etcd's own timing, since tests use a faster one, and room for the history of a run's writes. */
@@ -26,6 +28,9 @@ const ETCD_ARGS = [
   '--election-timeout=1000',
   `--quota-backend-bytes=${8 * 2 ** 30}`,
 ];
+
+/** The setting that has a gateway use every core. */
+const ALL_CORES: Readonly<Record<string, string>> = {};
 
 /**
  * Starts etcd, its grpc-proxy and one gateway. etcd does not sync to disk: what is measured is the work, not the disk, and
@@ -45,6 +50,8 @@ export async function startPeers(options: {
   const etcd = started.use(await startAnotherEtcd());
   const grpcProxy = started.use(await startGrpcProxy(binary, etcd.endpoint, { cwd: folder.path, signal }));
   const gateway = started.use(await startAnotherGateway(etcd.endpoint));
+  const startGatewayOnAllCores = () =>
+    startGatewayProcess(etcd.endpoint, { profileDir, env: ALL_CORES, signal });
   const running = started.move();
   return {
     etcd,
@@ -52,6 +59,7 @@ export async function startPeers(options: {
     gateway,
     startAnotherEtcd,
     startAnotherGateway,
+    startGatewayOnAllCores,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

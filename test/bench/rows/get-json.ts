@@ -3,7 +3,7 @@ import { spreadEntries } from '../calls/entries.ts';
 import { etcdRangeJson } from '../calls/etcd-calls.ts';
 import { JSON_SHAPE } from '../load/shapes.ts';
 import { seed } from '../peers/etcd-json.ts';
-import { measureRounds, rates } from '../rounds.ts';
+import { driverOf, measureRounds, rates } from '../rounds.ts';
 import type { Row } from '../row.ts';
 
 /** Linearizable Get as Connect JSON over HTTP/1.1. */
@@ -25,6 +25,7 @@ export const getJson: Row = {
         concord: rates(results('Concord')),
         peer: { name: 'etcd JSON gateway', values: rates(results('JSON gateway')) },
         compares: 'ratio',
+        ...driverOf(results('Concord')),
         target: { kind: 'at-least', bar: 1.3, nextBar: 2 },
       },
     ];

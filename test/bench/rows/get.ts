@@ -3,7 +3,7 @@ import { spreadEntries } from '../calls/entries.ts';
 import { etcdRange } from '../calls/etcd-calls.ts';
 import { GRPC_SHAPE } from '../load/shapes.ts';
 import { seed } from '../peers/etcd-json.ts';
-import { measureRounds, rates } from '../rounds.ts';
+import { driverOf, measureRounds, rates } from '../rounds.ts';
 import type { Finding, Row } from '../row.ts';
 
 /** Linearizable Get over gRPC, 100 in flight. */
@@ -26,6 +26,7 @@ export const get: Row = {
       unit: 'per second',
       concord: rates(results('Concord')),
       compares: 'ratio',
+      ...driverOf(results('Concord')),
     } as const;
     const findings: readonly Finding[] = [
       {
