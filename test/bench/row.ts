@@ -8,6 +8,8 @@ export interface Row {
   readonly name: string;
   /** What it does, for `--help`. */
   readonly describes: string;
+  /** Whether it is one of those that have to reach something, as "How fast it is to be" in docs/performance.md has them. */
+  readonly isBar?: boolean;
   measure(bench: Bench): Promise<readonly Finding[]>;
 }
 

@@ -31,6 +31,12 @@ export function formatTable(findings: readonly Finding[]): string {
   return [lines[0], rule, ...lines.slice(1)].join('\n');
 }
 
+/** The same in Markdown. */
+export function formatMarkdownTable(findings: readonly Finding[]): string {
+  const rows = [HEADER, HEADER.map(() => '---'), ...findings.map(formatRow)];
+  return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
 function formatRow(finding: Finding): readonly string[] {
   const { measure, unit, concord, peer, compares, target, driver = '' } = finding;
   const compared = compare(finding);

@@ -75,7 +75,7 @@ export async function driveClosedLoop(
     return {
       driver: 'own',
       perSecond: latenciesMs.length / seconds,
-      medianMs: median(latenciesMs),
+      medianMs: latenciesMs.length === 0 ? Number.NaN : median(latenciesMs),
       answers,
       cutOff: 0,
     };

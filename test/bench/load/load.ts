@@ -13,7 +13,7 @@ export interface LoadResult {
   readonly driver: Driver;
   /** Successes in the time that counts, per second. */
   readonly perSecond: number;
-  /** From sending a call to its answer, in the time that counts; NaN where the driver does not tell. */
+  /** From sending a call to its answer, in the time that counts; NaN where the driver does not tell, or there was none. */
   readonly medianMs: number;
   /** All successes, also those before and after the time that counts. */
   readonly answers: number;

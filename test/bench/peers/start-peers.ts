@@ -1,10 +1,10 @@
 // bench/peers: the servers that are measured, each a process of its own on a free port of loopback.
 // All end with the bench, and their data with them.
 
-import { findTestEtcd } from '../../support/find-test-etcd.ts';
 import { openTempDir } from '../../support/open-temp-dir.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
+import { findBenchEtcd } from './find-bench-etcd.ts';
 import { type GatewayProcess, startGatewayProcess } from './start-gateway-process.ts';
 import { startGrpcProxy } from './start-grpc-proxy.ts';
 
@@ -42,7 +42,7 @@ export async function startPeers(options: {
   readonly signal: AbortSignal;
 }): Promise<Peers> {
   const { profileDir, signal } = options;
-  const { binary } = await findTestEtcd(options.etcdBinary);
+  const binary = await findBenchEtcd(options.etcdBinary);
   await using started = new AsyncDisposableStack();
   const folder = started.use(await openTempDir());
   const startAnotherEtcd = () => startEtcd({ binary, args: ETCD_ARGS });

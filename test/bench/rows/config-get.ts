@@ -11,6 +11,7 @@ const ITEMS = 100;
 /** Get of configuration from memory on all cores, which etcd has too, 100 in flight. */
 export const configGet: Row = {
   name: 'config-get',
+  isBar: true,
   describes: `Get of one item of ${APPLICATIONS} applications with ${ITEMS} each, from memory, on all cores, over gRPC, against etcd's Range of its key, serializable`,
   async measure(bench) {
     const { etcd } = bench.peers;

@@ -18,6 +18,7 @@ const INSTANCES = 10;
 /** Discover from memory on all cores, which etcd has too, 100 in flight. */
 export const discover: Row = {
   name: 'discover',
+  isBar: true,
   describes: `Discover of one of ${SERVICES} services of ${INSTANCES}, from memory, on all cores, over gRPC, against etcd's Range of its prefix, serializable`,
   async measure(bench) {
     await using gateway = await bench.peers.startGatewayOnAllCores();

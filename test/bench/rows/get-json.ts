@@ -9,6 +9,7 @@ import type { Row } from '../row.ts';
 /** Linearizable Get as Connect JSON over HTTP/1.1. */
 export const getJson: Row = {
   name: 'get-json',
+  isBar: true,
   describes: "linearizable Get as Connect JSON, 64 connections of HTTP/1.1, against etcd's JSON gateway",
   async measure(bench) {
     const { etcd, gateway } = bench.peers;

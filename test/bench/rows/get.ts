@@ -9,6 +9,7 @@ import type { Finding, Row } from '../row.ts';
 /** Linearizable Get over gRPC, 100 in flight. */
 export const get: Row = {
   name: 'get',
+  isBar: true,
   describes: 'linearizable Get over gRPC, 4 connections × 25 streams, against etcd and its grpc-proxy',
   async measure(bench) {
     const { etcd, grpcProxy, gateway } = bench.peers;

@@ -10,6 +10,7 @@ import type { Row } from '../row.ts';
 /** What the gateway adds to the latency of a lone Get. */
 export const latency: Row = {
   name: 'latency',
+  isBar: true,
   describes: 'latency that the gateway adds to a lone linearizable Get over gRPC, at the median',
   async measure(bench) {
     const { etcd, gateway } = bench.peers;

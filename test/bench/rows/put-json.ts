@@ -9,6 +9,7 @@ import { measureWrites } from '../writes.ts';
 /** Put of distinct keys as Connect JSON over HTTP/1.1. */
 export const putJson: Row = {
   name: 'put-json',
+  isBar: true,
   describes: "Put of distinct keys as Connect JSON, 100 connections of HTTP/1.1, against etcd's JSON gateway",
   async measure(bench) {
     const { etcd, gateway } = bench.peers;

@@ -9,6 +9,7 @@ import { measureWrites } from '../writes.ts';
 /** Put of distinct keys over gRPC, 100 in flight. */
 export const put: Row = {
   name: 'put',
+  isBar: true,
   describes:
     'Put of distinct keys over gRPC, 4 connections × 25 streams, against etcd, its JSON gateway and its grpc-proxy',
   async measure(bench) {
