@@ -14,9 +14,10 @@ const FIELD = {
   headerRevision: 3,
   rangeKvs: 2,
   kvValue: 5,
-  txnSuccess: 3,
+  txnSuccess: 2,
   operationPut: 2,
   txnSucceeded: 2,
+  txnResponses: 3,
 } as const;
 
 /** Range of one key over gRPC, linearizable as by default; etcd and its grpc-proxy take it. */
@@ -100,7 +101,9 @@ export function etcdTxn(batches: readonly (readonly Entry[])[]): Call {
       return txn.finish();
     }),
     minAnswerBytes: 1,
-    check(answer) {
+    check(answer, index) {
+      const { length: puts } = messageFields(answer, FIELD.txnResponses);
+      if (puts !== batches[index]?.length) throw new Error(`a transaction did ${puts} Puts`);
       if (integerField(answer, FIELD.txnSucceeded) !== 1n) throw new Error('the transaction did not succeed');
       expectWritten(integerField(bytesField(answer, FIELD.header), FIELD.headerRevision));
     },
