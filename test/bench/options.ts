@@ -31,7 +31,7 @@ export class UsageError extends Error {
 
 const DEFAULTS = {
   rows: { rounds: '5', seconds: '2' },
-  growth: { rounds: '2', seconds: '1' },
+  growth: { rounds: '2', seconds: '0.75' },
 } as const;
 const DEFAULT_LEASES = '100000';
 

@@ -45,7 +45,6 @@ export async function measureInFlight(bench: Bench): Promise<readonly Plot[]> {
     await compact(etcd.endpoint, bench);
     return [
       { name: 'Concord', port: gateway.port, call: concordPut(written), shape },
-      { name: 'etcd grpc-proxy', port: grpcProxy.port, call: put, shape },
       { name: 'etcd itself', port: etcd.port, call: put, shape },
     ];
   });

@@ -14,10 +14,10 @@ const LINE_HEIGHT = 16;
 
 /** By the names of servers; of a palette that the colour-blind can tell apart, on light ground and on dark. */
 const COLORS: Readonly<Record<string, string>> = {
-  Concord: '#0072b2',
-  'etcd itself': '#d55e00',
-  'etcd grpc-proxy': '#009e73',
-  'etcd JSON gateway': '#b0699a',
+  Concord: '#2b8cd6',
+  'etcd itself': '#e0661a',
+  'etcd grpc-proxy': '#12a37a',
+  'etcd JSON gateway': '#b872a6',
 };
 const OTHER_COLOR = '#888888';
 

@@ -23,14 +23,14 @@ describe('a plot', () => {
   it('says what it shows, in which units, and for whom', () => {
     for (const words of ['<title>Get &amp; Put</title>', '>calls in flight<', '>calls per second<'])
       expect(svg).toContain(words);
-    expect(svg).toMatch(/fill: #0072b2">Concord</);
-    expect(svg).toMatch(/fill: #d55e00">etcd itself</);
+    expect(svg).toMatch(/fill: #2b8cd6">Concord</);
+    expect(svg).toMatch(/fill: #e0661a">etcd itself</);
   });
 
   it('has a mark for each size, at the median, and a stroke from the least to the greatest', () => {
     const marks = [...svg.matchAll(/<circle cx="([\d.]+)" cy="([\d.]+)"/g)];
     const strokes = [
-      ...svg.matchAll(/<path stroke="#0072b2" stroke-width="1" d="M([\d.]+) ([\d.]+)V([\d.]+)"/g),
+      ...svg.matchAll(/<path stroke="#2b8cd6" stroke-width="1" d="M([\d.]+) ([\d.]+)V([\d.]+)"/g),
     ];
     expect(marks).toHaveLength(3);
     const [, , middle] = marks[0] ?? [];

@@ -23,7 +23,7 @@ describe('the command line of the bench', () => {
     expect(parseOptions(['growth'], ROWS)).toMatchObject({
       subject: { kind: 'growth' },
       rounds: 2,
-      seconds: 1,
+      seconds: 0.75,
     });
     expect(parseOptions(['growth', '--rounds', '1', '--seconds', '0.5'], ROWS)).toMatchObject({
       rounds: 1,
