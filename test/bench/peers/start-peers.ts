@@ -30,7 +30,7 @@ const ETCD_ARGS = [
 ];
 
 /** The setting that has a gateway use every core. */
-const ALL_CORES: Readonly<Record<string, string>> = {};
+const ALL_CORES: Readonly<Record<string, string>> = { CONCORD_WORKERS: 'auto' };
 
 /**
  * Starts etcd, its grpc-proxy and one gateway. etcd does not sync to disk: what is measured is the work, not the disk, and
