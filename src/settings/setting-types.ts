@@ -3,6 +3,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 
 /** A kind of setting. */
@@ -164,6 +165,13 @@ export function integer(min: number, max: number): SettingType<number> {
     schema: z.string().regex(/^\d+$/).transform(Number).pipe(z.number().min(min).max(max)),
     expects: `a whole number from ${min} to ${max}`,
   };
+}
+
+/** A number of processes, from 1; `auto` is the number of cores that this process may use, or the most that there may be. */
+export function processCount(max: number): SettingType<number> {
+  const count = integer(1, max);
+  const auto = z.literal('auto').transform(() => Math.min(availableParallelism(), max));
+  return { schema: z.union([auto, count.schema]), expects: `auto, or ${count.expects}` };
 }
 
 const UNITS_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;

@@ -10,8 +10,20 @@ const AUTHORITY = /^[A-Za-z0-9.\-_~%!$&'()*+,;=:[\]]+$/;
  */
 export function authorityOf(request: NodeRequest): string | undefined {
   const authority = 'authority' in request ? request.authority : request.headers.host;
-  if (authority === undefined || !AUTHORITY.test(authority) || hasSeveralHosts(request)) return undefined;
-  return URL.canParse(`http://${authority}`) ? authority : undefined;
+  return isAuthority(authority) && !hasSeveralHosts(request) ? authority : undefined;
+}
+
+const known = new Set<string>();
+/** So many are remembered: callers use few, and one who invents them fills no more than this. */
+const MAX_KNOWN = 1_000;
+
+/** Tells whether it is a host and port that a URL can be built of. */
+export function isAuthority(authority: string | undefined): authority is string {
+  if (authority === undefined) return false;
+  if (known.has(authority)) return true;
+  if (!AUTHORITY.test(authority) || !URL.canParse(`http://${authority}`)) return false;
+  if (known.size < MAX_KNOWN) known.add(authority);
+  return true;
 }
 
 /** Node joins repeated headers, but of Host keeps the first. */

@@ -52,8 +52,9 @@ export class Exchange {
 
   /** Ends the response, after what still comes of the request has been dealt with. */
   async finish(lastChunk?: Uint8Array): Promise<void> {
+    const stream = http2StreamOf(this.request);
     if (this.#isBodyUnread) await discardBody(this.request);
-    else stopUnreadStream(this.request);
+    else if (stream !== undefined && !this.request.readableEnded) stopUnreadStream(stream);
     this.response.end(lastChunk);
   }
 

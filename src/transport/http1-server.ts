@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { reasonError } from '../rpc/checks/errors.ts';
+import type { DirectServer } from './direct/direct-server.ts';
 import { rawErrorAnswer } from './error-answer.ts';
 import type { HttpServer } from './http-server.ts';
 import type { Log } from './log.ts';
@@ -33,12 +34,16 @@ interface Connection {
 }
 
 /**
- * Returns what serves connections of HTTP/1.0 and 1.1.
+ * Returns what serves connections of HTTP/1.0 and 1.1: what `takeCall` does not take is the handler's.
  *
  * A drain lets every connection have one more answer, with `connection: close`; a connection that is idle is closed when no
  * request has come for 300 ms, since a client may have sent one just then.
  */
-export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
+export function createHttp1Server(
+  takeCall: DirectServer['takeHttp1'],
+  handler: NodeHandler,
+  log: Log,
+): HttpServer {
   const connections = new Map<Socket, Connection>();
   let drainTimer: NodeJS.Timeout | undefined;
 
@@ -55,7 +60,7 @@ export function createHttp1Server(handler: NodeHandler, log: Log): HttpServer {
       const connection = connections.get(request.socket);
       if (connection === undefined || connection.isClosing) return request.socket.destroy();
       track(connection, response);
-      handler(request, response);
+      if (!takeCall(request, response)) handler(request, response);
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

@@ -1,5 +1,6 @@
 import { constants, createServer, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
+import type { DirectServer } from './direct/direct-server.ts';
 import type { HttpServer } from './http-server.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler } from './node-http.ts';
@@ -22,6 +23,8 @@ const MAX_STREAM_ID = 2 ** 31 - 1;
 
 /** What {@link createHttp2Server} needs. */
 export interface Http2ServerOptions {
+  readonly takeCall: DirectServer['takeHttp2'];
+  /** Is given what `takeCall` does not take, through Node's compatibility interface. */
   readonly handler: NodeHandler;
   /** How often a connection is pinged, in milliseconds. One that has not answered by the next ping is dropped. */
   readonly pingIntervalMs: number;
@@ -42,19 +45,26 @@ interface Connection {
  * reads no more from it once any GOAWAY was sent. There a stream that was under way is refused, which tells the client that
  * nothing was done for it.
  */
-export function createHttp2Server({ handler, pingIntervalMs, log }: Http2ServerOptions): HttpServer {
+export function createHttp2Server({
+  takeCall,
+  handler,
+  pingIntervalMs,
+  log,
+}: Http2ServerOptions): HttpServer {
   const connections = new Map<Socket, Connection>();
   let isDraining = false;
 
-  const server = createServer(
-    {
-      maxSessionMemory: MAX_SESSION_MEMORY_MIB,
-      streamResetBurst: STREAM_RESET_BURST,
-      streamResetRate: STREAM_RESET_RATE,
-      settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
-    },
-    handler,
-  );
+  const server = createServer({
+    maxSessionMemory: MAX_SESSION_MEMORY_MIB,
+    streamResetBurst: STREAM_RESET_BURST,
+    streamResetRate: STREAM_RESET_RATE,
+    settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS },
+  });
+  // It never listens: it makes a request and a response of each stream that it is handed.
+  const compatible = createServer(handler);
+  server.on('stream', (stream, headers, flags, rawHeaders) => {
+    if (!takeCall(stream, headers)) compatible.emit('stream', stream, headers, flags, rawHeaders);
+  });
   server.on('sessionError', (error: Error) => log.debug({ error }, 'an HTTP/2 connection failed'));
 
   function open(connection: Connection, session: ServerHttp2Session, socket: Socket): void {

@@ -67,6 +67,15 @@ export function explain(sent: ConnectError, call: RpcCall): ConnectError | undef
   return call.fail(withReason(readable(sent)));
 }
 
+/**
+ * Returns what a call fails with where the library threw instead of answering: it cannot write its own error into a header where
+ * that quotes half a character of the request.
+ */
+export function explainUndecodable(error: unknown): unknown {
+  if (!(error instanceof URIError)) return error;
+  return reasonError('REQUEST_MALFORMED', 'The request could not be decoded; check its encoding', {}, error);
+}
+
 function readable(sent: ConnectError): ConnectError {
   const isHidden = sent.rawMessage === 'internal error' || sent.rawMessage === '';
   const message = isHidden ? 'The request could not be decoded; check its encoding' : sent.rawMessage;

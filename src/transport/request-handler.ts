@@ -10,7 +10,7 @@ import type { FindHttpCall, HttpCall } from './http-call.ts';
 import { answerRoute, type HttpRoute } from './http-route.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler, NodeRequest } from './node-http.ts';
-import { createRequestIds } from './request-id.ts';
+import type { RequestIds } from './request-id.ts';
 
 /** Longest path that an error quotes, in characters. */
 const MAX_QUOTED_CHARS = 200;
@@ -34,15 +34,15 @@ export interface RequestHandlerOptions {
   readonly findHttpCall: FindHttpCall;
   readonly corsOrigins: readonly string[] | '*';
   readonly policy: ExchangePolicy;
+  readonly requestIdOf: RequestIds;
   readonly log: Log;
 }
 
 /** Returns what answers every request, rpcs and plain routes alike. It never throws. */
 export function createRequestHandler(options: RequestHandlerOptions): NodeHandler {
-  const { rpcs, serveRpc, findHttpCall, log } = options;
+  const { rpcs, serveRpc, findHttpCall, requestIdOf, log } = options;
   const findRoute = createRouteFinder(options.httpRoutes);
   const putCorsHeaders = createCorsHeaders(options.corsOrigins);
-  const requestIdOf = createRequestIds();
 
   async function answer(exchange: Exchange): Promise<void> {
     const { request, response, path } = exchange;

@@ -16,10 +16,16 @@ export class RpcCall {
   body: RequestBody | undefined;
   /** Set before the handler runs where the call is not admitted. */
   refusal: ConnectError | undefined;
+  /** When it is stopped if it has not ended, in milliseconds of the monotonic clock; for handlers that look. */
+  deadlineMs: number | undefined;
   /** Whether the handler has answered: what goes wrong after that is not the caller's doing. */
   isAnswered = false;
+  /** Is told as soon as the call is stopped or lost; for who waits for something else than `signal`. */
+  onAbort: ((reason: ConnectError) => void) | undefined;
   readonly #observer: CallObserver;
-  readonly #abort = new AbortController();
+  /** Made for the first who asks: most calls end before anybody has to be told. */
+  #abort: AbortController | undefined;
+  #abortReason: ConnectError | undefined;
   #failure: ConnectError | undefined;
   #stopReason: ConnectError | undefined;
   #isEnded = false;
@@ -33,6 +39,10 @@ export class RpcCall {
 
   /** Aborted when the caller goes away (`CALL_CANCELED`) and when the call is stopped; never because it ended well. */
   get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController();
+      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
+    }
     return this.#abort.signal;
   }
 
@@ -59,7 +69,7 @@ export class RpcCall {
   /** Tells the handler to end, for `reason`. The call goes on until it does. */
   stop(reason: ConnectError): void {
     this.#stopReason ??= reason;
-    this.#abort.abort(this.#stopReason);
+    this.#abortFor(this.#stopReason);
   }
 
   /** The answer has been sent. */
@@ -72,7 +82,14 @@ export class RpcCall {
     if (this.#isEnded) return;
     const lost = this.#failure ?? this.#stopReason ?? reasonError('CALL_CANCELED', 'The caller went away');
     this.#end(lost);
-    this.#abort.abort(lost);
+    this.#abortFor(lost);
+  }
+
+  #abortFor(reason: ConnectError): void {
+    if (this.#abortReason !== undefined) return;
+    this.#abortReason = reason;
+    this.#abort?.abort(reason);
+    this.onAbort?.(reason);
   }
 
   #end(error: ConnectError | undefined): void {

@@ -1,23 +1,19 @@
-import {
-  type ConnectError,
-  type ConnectRouter,
-  createConnectRouter,
-  createContextValues,
-  type Interceptor,
-} from '@connectrpc/connect';
+import { type ConnectRouter, createConnectRouter, createContextValues } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { type CallObserver, callContextKey } from '../rpc/checks/call-context.ts';
+import { createChecks } from '../rpc/checks/checks.ts';
 import { reasonError } from '../rpc/checks/errors.ts';
+import type { Validate } from '../rpc/checks/validation.ts';
 import { admitCall, createCallInterceptor } from './call-interceptor.ts';
 import { giveTimeout } from './client-timeout.ts';
-import type { EncodedStreams } from './encoded-streams.ts';
+import { type DirectRpc, registerRoutes } from './direct/rpcs.ts';
 import { answerErrorJson, protocolOf } from './error-answer.ts';
 import type { Exchange } from './exchange.ts';
 import { sendFailure, sendJson, sendLines, toConnectRequest } from './http-call.ts';
 import { http2StreamOf } from './node-http.ts';
 import type { OpenCalls } from './open-calls.ts';
-import { createErrorRewriter } from './protocol-errors.ts';
+import { createErrorRewriter, explainUndecodable } from './protocol-errors.ts';
 import { RequestBody } from './request-body.ts';
 import type { RpcServer } from './request-handler.ts';
 import { RpcCall, rpcCallKey } from './rpc-call.ts';
@@ -25,20 +21,27 @@ import { sendAnswer } from './send-answer.ts';
 import { toUniversalRequest } from './universal-request.ts';
 
 /** Messages below this size are sent as they are: 16 KiB. Compressing them costs more than it saves. */
-const COMPRESS_MIN_BYTES = 16 * 1024;
+export const COMPRESS_MIN_BYTES = 16 * 1024;
 
 /** What {@link createRpcs} needs. */
 export interface RpcOptions {
   readonly routes: (router: ConnectRouter) => void;
-  readonly interceptors: readonly Interceptor[];
+  readonly validate: Validate;
   readonly maxRequestBytes: number;
   readonly maxResponseBytes: number;
 }
 
-/** Returns the rpcs of some routes by their path. */
-export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHandler> {
+/** Rpcs by their path. */
+export interface Rpcs {
+  readonly all: ReadonlyMap<string, UniversalHandler>;
+  /** Those that can be served past the library. */
+  readonly direct: ReadonlyMap<string, DirectRpc>;
+}
+
+/** Returns the rpcs of some routes. */
+export function createRpcs(options: RpcOptions): Rpcs {
   const router = createConnectRouter({
-    interceptors: [createCallInterceptor(), ...options.interceptors],
+    interceptors: [createCallInterceptor(), createChecks(options.validate)],
     requestGate: admitCall,
     acceptCompression: [compressionGzip],
     compressMinBytes: COMPRESS_MIN_BYTES,
@@ -46,8 +49,8 @@ export function createRpcs(options: RpcOptions): ReadonlyMap<string, UniversalHa
     readMaxBytes: options.maxRequestBytes,
     writeMaxBytes: options.maxResponseBytes,
   });
-  options.routes(router);
-  return new Map(router.handlers.map((rpc) => [rpc.requestPath, rpc]));
+  const direct = registerRoutes(router, options.routes);
+  return { all: new Map(router.handlers.map((rpc) => [rpc.requestPath, rpc])), direct };
 }
 
 /** What {@link createRpcServer} needs. */
@@ -58,8 +61,6 @@ export interface RpcServerOptions {
   readonly maxRequestBytes: number;
   /** How long the body of a request may take to come, in milliseconds. */
   readonly requestTimeoutMs: number;
-  /** Returns what serves a call past the library; undefined: nothing does. */
-  readonly encodedStreams: EncodedStreams;
   /** The deadline of a unary call that brings none of its own, in milliseconds. Default: none. */
   readonly defaultTimeoutMs?: number | undefined;
 }
@@ -73,7 +74,6 @@ export interface RpcServerOptions {
 export function createRpcServer({
   calls,
   observer,
-  encodedStreams,
   maxRequestBytes,
   requestTimeoutMs,
   defaultTimeoutMs,
@@ -88,8 +88,6 @@ export function createRpcServer({
         request,
         rpc.method.methodKind === 'bidi_streaming' ? undefined : requestTimeoutMs,
       );
-      const stream = httpCall === undefined ? encodedStreams(exchange.path, request) : undefined;
-      if (stream !== undefined) return await stream(exchange, call);
       const values = createContextValues().set(callContextKey, call.context).set(rpcCallKey, call);
       const sent = toUniversalRequest(request, authority, call.body, call.signal, values);
       const universal =
@@ -110,9 +108,7 @@ export function createRpcServer({
       else if (call.isStream) await sendLines(answer, exchange, call, rewriter);
       else await sendJson(answer, httpCall, exchange, call, rewriter);
     } catch (error) {
-      const failure = call.fail(
-        call.failure === undefined && error instanceof URIError ? undecodable(error) : error,
-      );
+      const failure = call.fail(call.failure === undefined ? explainUndecodable(error) : error);
       if (httpCall?.answer === undefined || exchange.response.headersSent) throw failure;
       await sendFailure(failure, httpCall, exchange);
     } finally {
@@ -165,9 +161,4 @@ async function answerMismatch(
       return answerErrorJson(exchange, call.fail(reasonError('REQUEST_MALFORMED', message)), status);
     }
   }
-}
-
-/** The library cannot write its own error into a header where that quotes half a character of the request. */
-function undecodable(error: URIError): ConnectError {
-  return reasonError('REQUEST_MALFORMED', 'The request could not be decoded; check its encoding', {}, error);
 }

@@ -2,10 +2,12 @@
 // its business; it sees to it that every call gets an answer with a reason, is reported once, and is not lost in a shutdown.
 
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
+import type { ConnectRouter } from '@connectrpc/connect';
 import type { CallObserver } from '../rpc/checks/call-context.ts';
+import type { Validate } from '../rpc/checks/validation.ts';
 import { createConnectionLimit } from './connection-limit.ts';
-import { createEncodedStreams, type StreamRpc } from './encoded-streams.ts';
+import { Deadlines } from './deadlines.ts';
+import { createDirectServer } from './direct/direct-server.ts';
 import type { FindHttpCall } from './http-call.ts';
 import type { HttpRoute } from './http-route.ts';
 import { createHttp1Server } from './http1-server.ts';
@@ -20,7 +22,8 @@ import {
 import type { Log } from './log.ts';
 import { OpenCalls } from './open-calls.ts';
 import { createRequestHandler } from './request-handler.ts';
-import { createRpcServer, createRpcs } from './rpc-server.ts';
+import { createRequestIds } from './request-id.ts';
+import { COMPRESS_MIN_BYTES, createRpcServer, createRpcs } from './rpc-server.ts';
 
 export type { Listener } from './listener.ts';
 
@@ -38,10 +41,8 @@ export interface ServerOptions {
   /** Default: cleartext. */
   readonly tls?: ServerCertificate | undefined;
   readonly routes: (router: ConnectRouter) => void;
-  /** Those of the rpcs in `routes` that are served past the library where possible. Default: none. */
-  readonly streams?: readonly StreamRpc[] | undefined;
-  /** The first is the outermost. Those of the transport itself stand around them. */
-  readonly interceptors: readonly Interceptor[];
+  /** What every request is held against. */
+  readonly validate: Validate;
   readonly observer: CallObserver;
   /** Plain GET and HEAD routes by their path, such as `/healthz`; a path such as `/spring/` stands for all below it. */
   readonly httpRoutes: ReadonlyMap<string, HttpRoute>;
@@ -102,6 +103,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     drainTimeoutMs = 10_000,
     pingIntervalMs = 25_000,
     firstBytesTimeoutMs = 5_000,
+    requestTimeoutMs = 60_000,
   } = options;
   const calls = new OpenCalls(maxStreams);
   const limit = createConnectionLimit(maxConnections, log);
@@ -109,24 +111,40 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let isDraining = false;
   let accepted = 0;
 
+  const rpcs = createRpcs({ ...options, maxRequestBytes, maxResponseBytes });
+  const requestIdOf = createRequestIds();
+  const direct = createDirectServer({
+    rpcs: rpcs.direct,
+    validate: options.validate,
+    calls,
+    deadlines: new Deadlines(),
+    observer: options.observer,
+    requestIdOf,
+    isDraining: () => isDraining,
+    maxRequestBytes,
+    answers: { compressMinBytes: COMPRESS_MIN_BYTES, maxResponseBytes },
+    requestTimeoutMs,
+    defaultTimeoutMs: options.defaultTimeoutMs,
+    log,
+  });
   const handler = createRequestHandler({
-    rpcs: createRpcs({ ...options, maxRequestBytes, maxResponseBytes }),
+    rpcs: rpcs.all,
     serveRpc: createRpcServer({
       calls,
       observer: options.observer,
       maxRequestBytes,
-      encodedStreams: createEncodedStreams(options.streams ?? [], maxRequestBytes),
       defaultTimeoutMs: options.defaultTimeoutMs,
-      requestTimeoutMs: options.requestTimeoutMs ?? 60_000,
+      requestTimeoutMs,
     }),
     httpRoutes: options.httpRoutes,
     findHttpCall: options.findHttpCall ?? (() => undefined),
     corsOrigins: options.corsOrigins,
     policy: { isDraining: () => isDraining, maxRequestBytes },
+    requestIdOf,
     log,
   });
-  const http1 = createHttp1Server(handler, log);
-  const http2 = createHttp2Server({ handler, pingIntervalMs, log });
+  const http1 = createHttp1Server(direct.takeHttp1, handler, log);
+  const http2 = createHttp2Server({ takeCall: direct.takeHttp2, handler, pingIntervalMs, log });
 
   const listeners = await openListeners(options.listen, {
     tls: options.tls,

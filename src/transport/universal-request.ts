@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { ContextValues } from '@connectrpc/connect';
 import type { UniversalServerRequest } from '@connectrpc/connect/protocol';
 import { reasonError } from '../rpc/checks/errors.ts';
@@ -21,16 +22,21 @@ export function toUniversalRequest(
     httpVersion: request.httpVersion,
     method: request.method ?? '',
     url: `${isEncrypted(request) ? 'https' : 'http'}://${authority}${request.url ?? '/'}`,
-    header: toWebHeaders(request),
+    header: toWebHeaders(request.headers),
     body,
     signal,
     contextValues,
   };
 }
 
-function toWebHeaders(request: NodeRequest): Headers {
+/**
+ * Returns headers as the web has them, without those of HTTP/2 itself, and without time-outs that are as good as none.
+ *
+ * Throws `REQUEST_MALFORMED` for one that the web's Headers do not take.
+ */
+export function toWebHeaders(given: IncomingHttpHeaders): Headers {
   const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
+  for (const [name, value] of Object.entries(given)) {
     if (value === undefined || name.startsWith(':')) continue;
     if (typeof value === 'string' && isBoundlessTimeout(name, value)) continue;
     append(headers, name, value);

@@ -1,4 +1,4 @@
-import { constants } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { http2StreamOf, type NodeRequest } from './node-http.ts';
 
 /** How much of an unwanted body is read and thrown away, in bytes, and for how long, in milliseconds. */
@@ -45,10 +45,8 @@ export function discardBody(request: NodeRequest): Promise<void> {
  * Reads on and throws away what an HTTP/2 caller still sends, and tells it after a second, in which the answer has long left, that
  * no more is wanted (RFC 9113, 8.1). To be called before the response is ended.
  */
-export function stopUnreadStream(request: NodeRequest): void {
-  const stream = http2StreamOf(request);
-  if (stream === undefined || request.readableEnded) return;
-  request.resume();
+export function stopUnreadStream(stream: ServerHttp2Stream): void {
+  stream.resume();
   stream.once('finish', () => {
     // Not at once: 'finish' comes before the trailers have left.
     const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), STOP_UPLOAD_MS);

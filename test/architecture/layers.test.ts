@@ -25,6 +25,19 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   embedded: ['embedded', 'node:'],
   settings: ['settings', 'zod', 'node:'],
   telemetry: ['telemetry', 'pino', 'prom-client', 'node:'],
+  // The primary runs an etcd, the workers the gateway; what they are given and say is settings, metrics and logs.
+  workers: [
+    'workers',
+    'app.ts',
+    'run-etcd.ts',
+    'gateway.ts',
+    'compile-cache.ts',
+    'embedded',
+    'transport',
+    'settings',
+    'telemetry',
+    'node:',
+  ],
   // It calls a gateway as anybody else does; to run one, it has `serve.ts`, and to complete its flags the settings.
   cli: [
     'cli',
@@ -126,6 +139,7 @@ describe('the layers of src/', () => {
       'src/embedded/start-embedded-etcd.ts',
       'src/settings/parse-settings.ts',
       'src/telemetry/logger.ts',
+      'src/workers/start-workers.ts',
       'src/cli/main.ts',
     ];
     for (const file of mainFiles) expect(readFileSync(file, 'utf8'), file).toMatch(/^\/\/ .+\n\/\/ .+\n/);

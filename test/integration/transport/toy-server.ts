@@ -68,7 +68,7 @@ export async function startToy(
         watch: (_request, context) => behaviour.watchKv?.(context) ?? noMessages(),
       });
     },
-    interceptors: [],
+    validate: () => {},
     observer: {
       began: (call) => void seen.push({ call, outcomes: [] }),
       ended: (call, outcome) => void seen.find((each) => each.call === call)?.outcomes.push(outcome),

@@ -1,0 +1,83 @@
+import type { ConnectError } from '@connectrpc/connect';
+import {
+  codeToHttpStatus,
+  endStreamFlag,
+  endStreamToJson,
+  errorToJsonBytes,
+} from '@connectrpc/connect/protocol-connect';
+import { trailerFlag, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
+import { grpcStatus } from '../grpc-status.ts';
+import { toHeaderFields } from '../node-http.ts';
+import { envelope } from './envelope.ts';
+import type { Outlet } from './outlet.ts';
+import type { Wire } from './wire.ts';
+
+const COMPRESSED = 1;
+const SUCCEEDED: Readonly<Record<string, string>> = { 'grpc-status': '0' };
+const SUCCEEDED_FRAME = envelope(trailerFlag, trailerSerialize(grpcStatus(undefined)));
+
+/** Sends the message that answers a unary call. */
+export function sendMessage(
+  outlet: Outlet,
+  wire: Wire,
+  requestId: string,
+  data: Uint8Array,
+  isCompressed: boolean,
+): void {
+  const { protocol } = wire;
+  const headers = headersOf(wire.contentType, requestId);
+  if (isCompressed) headers[protocol === 'connect' ? 'content-encoding' : 'grpc-encoding'] = 'gzip';
+  if (protocol === 'connect') {
+    sendWhole(outlet, 200, headers, data);
+    return;
+  }
+  const message = envelope(isCompressed ? COMPRESSED : 0, data);
+  if (protocol === 'grpc-web') {
+    sendWhole(outlet, 200, headers, Buffer.concat([message, SUCCEEDED_FRAME]));
+  } else {
+    outlet.begin(200, headers, true);
+    outlet.end(message, SUCCEEDED);
+  }
+}
+
+/** Sends the error that answers a unary call of Connect. */
+export function sendError(outlet: Outlet, requestId: string, failure: ConnectError): void {
+  const headers = headersOf('application/json', requestId);
+  sendWhole(outlet, codeToHttpStatus(failure.code), headers, errorToJsonBytes(failure, undefined));
+}
+
+/** Sends the head of an answer whose messages follow, each in an envelope. */
+export function beginStream(outlet: Outlet, { protocol, contentType }: Wire, requestId: string): void {
+  outlet.begin(200, headersOf(contentType, requestId), protocol === 'grpc');
+}
+
+/** Sends what comes after the last message: how the call ended. */
+export function endStream(outlet: Outlet, { protocol }: Wire, failure: ConnectError | undefined): void {
+  switch (protocol) {
+    case 'grpc':
+      outlet.end(undefined, failure === undefined ? SUCCEEDED : toHeaderFields(grpcStatus(failure)));
+      return;
+    case 'grpc-web':
+      outlet.end(
+        failure === undefined
+          ? SUCCEEDED_FRAME
+          : envelope(trailerFlag, trailerSerialize(grpcStatus(failure))),
+      );
+      return;
+    case 'connect': {
+      const json = JSON.stringify(endStreamToJson(new Headers(), failure, undefined));
+      outlet.end(envelope(endStreamFlag, Buffer.from(json)));
+    }
+  }
+}
+
+function headersOf(contentType: string, requestId: string): Record<string, string> {
+  return { 'content-type': contentType, 'x-request-id': requestId };
+}
+
+/** Its length is told. */
+function sendWhole(outlet: Outlet, status: number, headers: Record<string, string>, body: Uint8Array): void {
+  headers['content-length'] = String(body.byteLength);
+  outlet.begin(status, headers, false);
+  outlet.end(body);
+}

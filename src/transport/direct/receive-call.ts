@@ -1,0 +1,115 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { RpcCall } from '../rpc-call.ts';
+import { ENVELOPE_BYTES } from './envelope.ts';
+import type { CallHead } from './head.ts';
+import { Http1Outlet, Http2Outlet, type Outlet } from './outlet.ts';
+import { sendFailure } from './serve-call.ts';
+
+/** What a call that comes by a connection needs of its server. */
+export interface CallLife {
+  /** Answers a call whose body is there, and closes it. Never rejects. */
+  readonly serve: (head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet) => Promise<void>;
+  /** Forgets a call that is not going to be served. */
+  readonly close: (call: RpcCall) => void;
+  /** Of the body that is read, in bytes: what comes beyond is the library's to refuse. */
+  readonly maxRequestBytes: number;
+}
+
+/** Receives a call that is a stream of HTTP/2, and has it served. */
+export function receiveHttp2Call(
+  stream: ServerHttp2Stream,
+  head: CallHead,
+  call: RpcCall,
+  life: CallLife,
+): void {
+  const body = new Body(head, call, new Http2Outlet(stream), life);
+  stream.on('data', (chunk: Buffer) => body.add(chunk));
+  stream.on('end', () => {
+    // One that is cut off has an end too.
+    if (!stream.closed && !stream.destroyed) body.complete();
+  });
+  // Whoever leaves makes this fire; 'close' is what we go by.
+  stream.on('error', ignore);
+  stream.on('close', () => {
+    if (stream.writableEnded && stream.rstCode === 0) call.finish();
+    else call.lose();
+    body.abandon();
+  });
+}
+
+/** Receives a call that is a request of HTTP/1.1, and has it served. */
+export function receiveHttp1Call(
+  request: IncomingMessage,
+  response: ServerResponse,
+  head: CallHead,
+  call: RpcCall,
+  life: CallLife,
+): void {
+  const body = new Body(head, call, new Http1Outlet(response), life);
+  request.on('data', (chunk: Buffer) => body.add(chunk));
+  request.on('end', () => body.complete());
+  // Whoever leaves makes these fire; 'close' is what we go by.
+  request.on('error', ignore);
+  response.on('error', ignore);
+  response.on('finish', () => call.finish());
+  response.on('close', () => {
+    call.lose();
+    body.abandon();
+  });
+}
+
+/** The body of a call while it comes. Who is refused or stopped meanwhile does not wait for the rest. */
+class Body {
+  readonly #head: CallHead;
+  readonly #call: RpcCall;
+  readonly #outlet: Outlet;
+  readonly #life: CallLife;
+  readonly #chunks: Buffer[] = [];
+  #size = 0;
+  #isDone = false;
+
+  constructor(head: CallHead, call: RpcCall, outlet: Outlet, life: CallLife) {
+    this.#head = head;
+    this.#call = call;
+    this.#outlet = outlet;
+    this.#life = life;
+    call.onAbort = () => this.#refuse(call.stopReason);
+    if (call.refusal !== undefined) this.#refuse(call.refusal);
+  }
+
+  add(chunk: Buffer): void {
+    if (this.#isDone) return;
+    this.#chunks.push(chunk);
+    this.#size += chunk.byteLength;
+    if (this.#size > this.#life.maxRequestBytes + ENVELOPE_BYTES) this.complete();
+  }
+
+  complete(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#call.onAbort = undefined;
+    const [first] = this.#chunks;
+    const body =
+      this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#size);
+    this.#chunks.length = 0;
+    void this.#life.serve(this.#head, this.#call, body, this.#outlet);
+  }
+
+  /** The connection is gone. */
+  abandon(): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#life.close(this.#call);
+  }
+
+  #refuse(reason: RpcCall['refusal']): void {
+    if (this.#isDone || reason === undefined || this.#call.isEnded) return;
+    this.#isDone = true;
+    this.#life.close(this.#call);
+    this.#call.fail(reason);
+    sendFailure(this.#outlet, this.#head.wire, this.#call);
+  }
+}
+
+function ignore(): void {}
