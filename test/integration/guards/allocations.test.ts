@@ -8,7 +8,7 @@ import { type CountingGateway, type MadeObjects, startCountingGateway } from './
 const CALLS = 3_000;
 const IN_FLIGHT = 100;
 /** The most that a Get may make: twice the bytes that it does, since they depend on Node; and of what is counted, none more. */
-const MAX_OF_A_GET: MadeObjects = { allocatedBytes: 320_000, timers: 3.5, abortControllers: 3.5 };
+const MAX_OF_A_GET: MadeObjects = { allocatedBytes: 65_000, timers: 0.5, abortControllers: 1.5 };
 
 describe('a linearizable Get', { timeout: 240_000 }, () => {
   let etcd: TestEtcd;
