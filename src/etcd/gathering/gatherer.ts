@@ -1,8 +1,9 @@
 // Sends calls that come at the same time as one.
 //
-// A call that finds less than two in flight is sent at once, by itself. What comes while two are in flight waits, and is the next
-// batch. It is sent when one of the two is answered; or without waiting for that, when the next call does not fit into it, or
-// after 10 ms: then etcd is far away, or stalled. So a call is always sent after it was made, never with a batch under way.
+// A call that finds less than two in flight is sent as soon as what has come with it is read from the connections: in the same turn
+// of the event loop, so that a lone one waits for nothing. What comes while two are in flight waits, and is the next batch. It is
+// sent when one of the two is answered; or without waiting for that, when the next call does not fit into it, or after 10 ms: then
+// etcd is far away, or stalled. So a call is always sent after it was made, never with a batch under way.
 
 import type { OperationOptions } from '../../domain/store.ts';
 import { Batch, type Caller, type Share } from './batch.ts';
@@ -35,13 +36,20 @@ export class Gatherer<C, A> {
   call(call: C, options: OperationOptions): Promise<A> {
     const { signal } = options;
     if (signal.aborted) return Promise.reject(signal.reason);
-    if (this.#waiting === undefined && this.#inFlight < MAX_IN_FLIGHT) {
-      return this.#counted(() => this.#sending.sendOne(call, options));
-    }
     const share = this.#sending.shareOf(call);
     if (this.#waiting?.hasRoomFor(share) === false) this.#sendWaiting();
-    this.#waiting ??= new Batch(() => this.#sendWaiting());
+    this.#waiting ??= this.#openBatch();
     return this.#waiting.add(call, share, signal);
+  }
+
+  #openBatch(): Batch<C, A> {
+    const batch = new Batch<C, A>(() => this.#sendWaiting());
+    if (this.#inFlight < MAX_IN_FLIGHT) {
+      setImmediate(() => {
+        if (this.#waiting === batch) this.#sendWaiting();
+      });
+    }
+    return batch;
   }
 
   #sendWaiting(): void {
