@@ -1,0 +1,66 @@
+import { gunzipSync } from 'node:zlib';
+import { type DescMessage, fromBinary, fromJsonString, type JsonValue, toJson } from '@bufbuild/protobuf';
+import type { RawAnswer } from '../../../support/raw-request.ts';
+import { envelopesOf } from '../../../support/wire-envelopes.ts';
+import { type WireError, wireErrorOf } from '../../../support/wire-error.ts';
+
+/** What an answer says. What differs from one time to the next (revisions, tokens, leases, times) is masked. */
+export interface ReadAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  /** The names of the headers and trailers that mean something to the caller, sorted. */
+  readonly headers: readonly string[];
+  readonly messages: readonly JsonValue[];
+  readonly error: WireError | undefined;
+}
+
+/** They tell of the connection or of compression, or stand only in answers to pages. */
+const INDIFFERENT = /^(date|connection|keep-alive|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
+const COMPRESSED = 0x01;
+const NO_MESSAGE = 0x82;
+const VARIES = /revision|version|token|lease|time|ttl|checksum|session|holder|remaining|subscriberId|instanceId/i;
+
+/** Reads an answer of an rpc whose messages are of type `output`. Throws where it is not one clear answer. */
+export function readAnswer(answer: RawAnswer, output: DescMessage): ReadAnswer {
+  const error = wireErrorOf(answer);
+  const { 'content-type': contentType = '' } = answer.headers;
+  return {
+    status: answer.status,
+    contentType,
+    headers: [...new Set([...Object.keys(answer.headers), ...Object.keys(answer.trailers)])]
+      .filter((name) => !INDIFFERENT.test(name))
+      .sort(),
+    messages: messageBytesOf(answer, contentType).map((bytes) => {
+      const isJson = contentType.includes('json');
+      const message = isJson ? fromJsonString(output, bytes.toString()) : fromBinary(output, bytes);
+      return masked(toJson(output, message));
+    }),
+    error: error && {
+      ...error,
+      message: maskedText(error.message),
+      metadata: masked(error.metadata) as WireError['metadata'],
+    },
+  };
+}
+
+function messageBytesOf({ status, headers, body }: RawAnswer, contentType: string): readonly Buffer[] {
+  if (/^application\/(grpc|connect\+)/.test(contentType)) {
+    return envelopesOf(body)
+      .filter(({ flags }) => (flags & NO_MESSAGE) === 0)
+      .map(({ flags, content }) => ((flags & COMPRESSED) === 0 ? content : gunzipSync(content)));
+  }
+  if (status !== 200) return [];
+  return [headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body];
+}
+
+function masked(value: JsonValue, isVarying = false): JsonValue {
+  if (Array.isArray(value)) return value.map((each) => masked(each, isVarying));
+  if (typeof value !== 'object' || value === null) return isVarying ? typeof value : value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => [name, masked(each, VARIES.test(name))]),
+  );
+}
+
+function maskedText(text: string): string {
+  return text.replace(/\d+/g, '#');
+}
