@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { type DescMessage, type DescMethod, fromJson, type JsonObject, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { RPC_EXAMPLES } from '../../../../scripts/openapi/rpc-examples.ts';
-import { mutated, randomBinary, randomJson, wildJson } from '../../../support/random-messages.ts';
-import type { RawHttpVersion, RawRequest } from '../../../support/raw-request.ts';
-import { envelope, WIRE_PROTOCOLS, type WireProtocol } from '../../../support/wire-protocol.ts';
+import { RPC_EXAMPLES } from '../../../scripts/openapi/rpc-examples.ts';
+import { mutated, randomBinary, randomJson, wildJson } from '../random-messages.ts';
+import type { RawHttpVersion, RawRequest } from '../raw-request.ts';
+import { envelope, WIRE_PROTOCOLS, type WireProtocol } from '../wire-protocol.ts';
 
 /** One call as it goes over the wire. */
 export interface RandomCall {

@@ -1,8 +1,8 @@
 import { gunzipSync } from 'node:zlib';
 import { type DescMessage, fromBinary, fromJsonString, type JsonValue, toJson } from '@bufbuild/protobuf';
-import type { RawAnswer } from '../../../support/raw-request.ts';
-import { envelopesOf } from '../../../support/wire-envelopes.ts';
-import { type WireError, wireErrorOf } from '../../../support/wire-error.ts';
+import type { RawAnswer } from '../raw-request.ts';
+import { envelopesOf } from '../wire-envelopes.ts';
+import { type WireError, wireErrorOf } from '../wire-error.ts';
 
 /** What an answer says. What differs from one time to the next (revisions, tokens, leases, times) is masked. */
 export interface ReadAnswer {
@@ -15,10 +15,10 @@ export interface ReadAnswer {
 }
 
 /** They tell of the connection or of compression, or stand only in answers to pages. */
-const INDIFFERENT = /^(date|connection|keep-alive|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
+const INDIFFERENT = /^(date|content-length|connection|keep-alive|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
 const COMPRESSED = 0x01;
 const NO_MESSAGE = 0x82;
-const VARIES = /revision|version|token|lease|time|ttl|checksum|session|holder|remaining|subscriberId|instanceId/i;
+const VARIES = /revision|version|token|lease|renew|time|ttl|checksum|session|holder|remaining|subscriberId|instanceId/i;
 
 /** Reads an answer of an rpc whose messages are of type `output`. Throws where it is not one clear answer. */
 export function readAnswer(answer: RawAnswer, output: DescMessage): ReadAnswer {
@@ -54,13 +54,19 @@ function messageBytesOf({ status, headers, body }: RawAnswer, contentType: strin
 }
 
 function masked(value: JsonValue, isVarying = false): JsonValue {
-  if (Array.isArray(value)) return value.map((each) => masked(each, isVarying));
-  if (typeof value !== 'object' || value === null) return isVarying ? typeof value : value;
+  if (Array.isArray(value)) {
+    const items = value.map((each) => masked(each, isVarying));
+    // Leases stand in the order of their ids.
+    return isVarying ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
+  }
+  if (typeof value === 'string') return isVarying ? 'varies' : maskedText(value);
+  if (typeof value !== 'object' || value === null) return isVarying ? 'varies' : value;
   return Object.fromEntries(
     Object.entries(value).map(([name, each]) => [name, masked(each, VARIES.test(name))]),
   );
 }
 
+/** Ids, times and revisions in the middle of a text. */
 function maskedText(text: string): string {
-  return text.replace(/\d+/g, '#');
+  return text.replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}|\d[\d:.TZ-]{3,}/g, '#');
 }
