@@ -89,7 +89,7 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
     calls.delete(call);
   }
 
-  const life = { serve, close, maxRequestBytes };
+  const life = { serve, close, maxRequestBytes, isDraining: options.isDraining };
 
   function headOf(
     path: string,
@@ -115,7 +115,6 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       const isEncrypted = 'encrypted' in socket && socket.encrypted === true;
       const head = headOf(url, headers, headers.host, { httpVersion: request.httpVersion, isEncrypted });
       if (head === undefined || head.wire.protocol === 'grpc') return false;
-      if (options.isDraining()) response.setHeader('connection', 'close');
       receiveHttp1Call(request, response, head, open(head, socket.remoteAddress), life);
       return true;
     },

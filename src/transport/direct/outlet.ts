@@ -63,9 +63,12 @@ const WITH_TRAILERS = { waitForTrailers: true };
 /** A response of HTTP/1.1, which has no trailers. */
 export class Http1Outlet implements Outlet {
   readonly #response: ServerResponse;
+  readonly #isDraining: () => boolean;
 
-  constructor(response: ServerResponse) {
+  /** @param isDraining whether the answer is to be the last of its connection. */
+  constructor(response: ServerResponse, isDraining: () => boolean) {
     this.#response = response;
+    this.#isDraining = isDraining;
   }
 
   get hasBegun(): boolean {
@@ -73,6 +76,7 @@ export class Http1Outlet implements Outlet {
   }
 
   begin(status: number, headers: Readonly<Record<string, string>>): void {
+    if (this.#isDraining()) this.#response.setHeader('connection', 'close');
     this.#response.writeHead(status, headers);
   }
 
