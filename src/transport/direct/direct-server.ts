@@ -69,11 +69,12 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
   /** From when its body is there, a call has its own deadline alone. */
   async function serve(head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet): Promise<void> {
     const { deadlineMs } = call;
-    const { startMs } = call.context;
     if (deadlineMs === undefined) deadlines.delete(call);
-    else if (deadlineMs <= startMs) call.stop(overdue());
-    else if (deadlineMs - startMs > requestTimeoutMs)
-      deadlines.set(call, deadlineMs - performance.now(), overdue);
+    else {
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) call.stop(overdue());
+      else if (deadlineMs - call.context.startMs > requestTimeoutMs) deadlines.set(call, leftMs, overdue);
+    }
     try {
       await serveCall(head, call, body, outlet);
     } catch (error) {

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import {
-  END_HEADERS,
-  END_STREAM,
-  FRAME,
-  frame,
-  HTTP2_OPENING,
-  hpack,
-} from '../../support/http2-frames.ts';
+import { END_HEADERS, END_STREAM, FRAME, frame, HTTP2_OPENING, hpack } from '../../support/http2-frames.ts';
 import { envelope, openRawSocket } from './raw-http.ts';
 import { startToy, type Toy } from './toy-server.ts';
 
@@ -119,7 +112,7 @@ describe.each(WAYS)('a connection with calls $way', ({ origin }) => {
     await eventually(() => expect(toy.seen).toHaveLength(1));
     release();
     // The first request was served: it must not be told that it is malformed.
-    expect(await client.closed).toMatch(/^HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 [^]*REQUEST_MALFORMED/);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 200 .*HTTP\/1\.1 400 .*REQUEST_MALFORMED/s);
     await expectNothingLeft(toy);
   });
 
@@ -139,7 +132,7 @@ describe.each(WAYS)('a connection with calls $way', ({ origin }) => {
     await using toy = await startToy();
     using client = await openRawSocket(toy.port);
     client.send(`${head(CHECK, 'application/json', 2).toString().replace('HTTP/1.1', 'HTTP/1.0')}{}`);
-    expect(await client.closed).toMatch(/^HTTP\/1\.1 200 [^]*"SERVING"/);
+    expect(await client.closed).toMatch(/^HTTP\/1\.1 200 .*"SERVING"/s);
   });
 
   function head(path: string, contentType: string, length: number, more = ''): Buffer {

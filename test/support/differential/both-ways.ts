@@ -37,7 +37,7 @@ export const PROMPT_METHODS = METHODS.filter(
 export const WAITING_METHODS = METHODS.filter((method) => !PROMPT_METHODS.includes(method));
 
 /** A request with an origin is a page's, and goes the library's way. */
-const BY_LIBRARY = { origin: 'http://page.example' };
+export const BY_LIBRARY = { origin: 'http://page.example' };
 /** What differs by chance, such as a lease that ends in one etcd first, does not differ each time. */
 const TRY_AGAIN_AFTER_MS = [0, 100, 1_000, 3_000];
 

@@ -32,7 +32,6 @@ export async function compareCalls(
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));
-  if (process.env['DIFFS']) (await import('node:fs')).writeFileSync(process.env['DIFFS'], differences.join('\n'));
   if (differences.length === 0) return;
   const shown = differences.slice(0, SHOWN_DIFFERENCES).join('\n');
   throw new Error(`${differences.length} of ${calls} calls differ, with the seed ${seed}:\n${shown}`);

@@ -21,7 +21,11 @@ const UNKNOWN_FIELD = { proto: Buffer.of(0xf8, 0xe7, 0x07, 1), json: Buffer.from
 const BYTE_ORDER_MARK = Buffer.of(0xef, 0xbb, 0xbf);
 const BAD_UTF8 = [Buffer.of(0xff), Buffer.of(0xc3), Buffer.of(0xed, 0xa0, 0x80), Buffer.of(0xf0, 0x9f, 0x98)];
 
-/** Returns calls of some rpcs: sound ones, and such as are wrong in their message, their framing or their headers. */
+/**
+ * Returns calls of some rpcs: sound ones, and such as are wrong in their message, their framing or their headers.
+ *
+ * @param headers - of every call, right or wrong
+ */
 export function randomCalls(methods: readonly DescMethod[], headers: Headers = {}): fc.Arbitrary<RandomCall> {
   return fc
     .record({ method: fc.constantFrom(...methods), protocol: fc.constantFrom(...WIRE_PROTOCOLS) })
@@ -49,8 +53,8 @@ export function randomCalls(methods: readonly DescMethod[], headers: Headers = {
                   'content-type': contentType,
                   ...(isLengthTold && { 'content-length': String(body.bytes.length) }),
                   ...body.headers,
-                  ...headers,
                   ...odd,
+                  ...headers,
                 },
                 body: body.bytes,
               },
@@ -127,9 +131,11 @@ function randomBody(message: Uint8Array, { kind, codec, isEnveloped }: Encoding)
     fc.nat({ max: whole.length }).map((length) => ({ bytes: whole.subarray(0, length) })),
     fc.constant({ bytes: wrap(unknown) }),
     fc.constant({ bytes: wrap(Buffer.concat([BYTE_ORDER_MARK, bytes])) }),
-    fc.record({ bad: fc.constantFrom(...BAD_UTF8), at: fc.nat({ max: bytes.length }) }).map(({ bad, at }) => ({
-      bytes: wrap(Buffer.concat([bytes.subarray(0, at), bad, bytes.subarray(at)])),
-    })),
+    fc
+      .record({ bad: fc.constantFrom(...BAD_UTF8), at: fc.nat({ max: bytes.length }) })
+      .map(({ bad, at }) => ({
+        bytes: wrap(Buffer.concat([bytes.subarray(0, at), bad, bytes.subarray(at)])),
+      })),
   ];
   return fc.oneof(
     { weight: 12, arbitrary: fc.constant({ bytes: whole }) },

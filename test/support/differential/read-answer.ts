@@ -15,10 +15,12 @@ export interface ReadAnswer {
 }
 
 /** They tell of the connection or of compression, or stand only in answers to pages. */
-const INDIFFERENT = /^(date|content-length|connection|keep-alive|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
+const INDIFFERENT =
+  /^(date|content-length|connection|keep-alive|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
 const COMPRESSED = 0x01;
 const NO_MESSAGE = 0x82;
-const VARIES = /revision|version|token|lease|renew|time|ttl|checksum|session|holder|remaining|subscriberId|instanceId/i;
+const VARIES =
+  /revision|version|token|lease|renew|time|ttl|checksum|session|holder|remaining|subscriberId|instanceId/i;
 
 /** Reads an answer of an rpc whose messages are of type `output`. Throws where it is not one clear answer. */
 export function readAnswer(answer: RawAnswer, output: DescMessage): ReadAnswer {
