@@ -1,6 +1,5 @@
 // The composition root: the only file that knows every layer.
 
-import { join } from 'node:path';
 import type { ConnectRouter } from '@connectrpc/connect';
 import { ConfigService } from '../gen/concord/config/v1/config_service_pb.ts';
 import { DiscoveryService } from '../gen/concord/discovery/v1/discovery_service_pb.ts';
@@ -12,17 +11,16 @@ import { LockService } from '../gen/concord/lock/v1/lock_service_pb.ts';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.ts';
 import { Health } from '../gen/grpc/health/v1/health_pb.ts';
 import { type CoordinationStats, startCoordination } from './coordination.ts';
-import { createDocuments } from './documents/create-documents.ts';
+import { createDocumentsOnDemand } from './documents/on-demand.ts';
 import { createKvService } from './domain/kv/kv-service.ts';
-import { createWatch } from './domain/watch/watch.ts';
+import { createBatchedWatch, oneByOne } from './domain/watch/watch.ts';
 import { WatchHub, type WatchHubStats } from './domain/watch/watch-hub.ts';
-import { findEtcd } from './embedded/find-etcd.ts';
-import { type EmbeddedEtcd, startEmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
+import type { EmbeddedEtcd } from './embedded/start-embedded-etcd.ts';
 import { type Etcd, openEtcd } from './etcd/open-etcd.ts';
 import { createPlainHttp } from './plain-http.ts';
 import { createProber } from './probes/create-prober.ts';
 import { createCallObserver } from './rpc/checks/call-observer.ts';
-import { createValidate } from './rpc/checks/validation.ts';
+import { createValidateOnDemand } from './rpc/checks/validate-on-demand.ts';
 import { createConfigHandlers } from './rpc/config/config-handlers.ts';
 import { createConfigWatchHandler } from './rpc/config/config-watch-handler.ts';
 import { createReveal } from './rpc/config/reveal.ts';
@@ -35,12 +33,13 @@ import { createWatchHandler } from './rpc/kv/watch-handler.ts';
 import { createLeaseHandlers } from './rpc/lease/lease-handlers.ts';
 import { createLockHandlers } from './rpc/lock/lock-handlers.ts';
 import { registerReflection } from './rpc/reflection/reflection.ts';
+import { runEtcd } from './run-etcd.ts';
 import { createCipher } from './secrets/create-cipher.ts';
 import { createSecretReaders } from './secrets/secret-readers.ts';
 import type { Settings } from './settings/definitions.ts';
 import { systemClock } from './system-clock.ts';
 import type { Logger } from './telemetry/logger.ts';
-import { createMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics, type OtherMetrics } from './telemetry/metrics.ts';
 import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
 
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
@@ -49,6 +48,7 @@ export interface App extends AsyncDisposable {
   /** The etcd that this process runs; undefined where it uses one that others run. */
   readonly embedded: EmbeddedEtcd | undefined;
   readonly etcd: Etcd;
+  readonly metrics: Metrics;
   /** What it holds at the moment. */
   stats(): { readonly server: ServerStats; readonly watch: WatchHubStats } & CoordinationStats;
   /** Rejects when the gateway cannot go on: the etcd that it ran keeps crashing. Never resolves before it is drained. */
@@ -56,20 +56,24 @@ export interface App extends AsyncDisposable {
   drain(): Promise<void>;
 }
 
-/**
- * Starts a gateway. It serves at once, also while etcd does not answer: it is then not ready.
- *
- * @param options `signal` gives up the start.
- */
+/** How a gateway is started. */
+export interface AppOptions {
+  /** Gives up the start. */
+  readonly signal: AbortSignal;
+  /** What `/metrics` adds to its own. @default nothing */
+  readonly otherMetrics?: OtherMetrics | undefined;
+}
+
+/** Starts a gateway. It serves at once, also while etcd does not answer: it is then not ready. */
 export async function createApp(
   settings: Settings,
   log: Logger,
-  { signal }: { readonly signal: AbortSignal },
+  { signal, otherMetrics }: AppOptions,
 ): Promise<App> {
   await using started = new AsyncDisposableStack();
 
   const embedded =
-    settings.etcdEndpoints === undefined ? started.use(await runEtcd(settings, log, signal)) : undefined;
+    settings.etcdEndpoints === undefined ? started.use(await runEtcd(settings, log, { signal })) : undefined;
   const etcd = started.use(
     openEtcd({
       endpoints: settings.etcdEndpoints ?? (embedded === undefined ? [] : [embedded.endpoint]),
@@ -83,7 +87,7 @@ export async function createApp(
       else log.warn({ cause }, 'not ready');
     }),
   );
-  const metrics = createMetrics();
+  const metrics = createMetrics(otherMetrics);
   const kv = createKvService(etcd.store, etcd.leases);
   const hub = started.use(
     new WatchHub(
@@ -91,7 +95,8 @@ export async function createApp(
       { historyBytes: settings.watchHistoryBytes },
     ),
   );
-  const watch = createWatch(hub, etcd.store);
+  const batchedWatch = createBatchedWatch(hub, etcd.store);
+  const watch = oneByOne(batchedWatch);
   const coordination = started.use(
     startCoordination({
       store: etcd.store,
@@ -103,7 +108,7 @@ export async function createApp(
       servicesPrefix: settings.servicesPrefix,
       configPrefix: settings.configPrefix,
       history: { maxCount: settings.configHistoryCount, maxAgeMs: settings.configHistoryAgeMs },
-      documents: createDocuments(),
+      documents: createDocumentsOnDemand(),
       cipher: createCipher(settings.secretKeys ?? []),
     }),
   );
@@ -119,8 +124,8 @@ export async function createApp(
     clock: systemClock,
     reveal,
   });
-  const validate = createValidate();
-  const watchHandler = createWatchHandler(watch, etcd.watches);
+  const { validate, load: loadValidation } = createValidateOnDemand();
+  const watchHandler = createWatchHandler(batchedWatch, etcd.watches);
 
   function routes(router: ConnectRouter): void {
     router.service(KvService, createKvHandlers(kv, watchHandler));
@@ -164,6 +169,7 @@ export async function createApp(
       log,
     }),
   );
+  metrics.gauge('concord_workers', 'Processes that serve, and that these values count together.', () => 1);
   metrics.gauge('concord_connections', 'Open connections.', () => server.stats().connections);
   metrics.gauge('concord_streams', 'Open server streams.', () => server.stats().streams);
   metrics.gauge(
@@ -203,6 +209,8 @@ export async function createApp(
     () => coordination.stats().sessions,
   );
   await readiness.check();
+  // Before the first call comes, as far as that goes.
+  setImmediate(loadValidation);
 
   // Torn down in the order opposite to the start: first the server drains, last etcd stops.
   const running = started.move();
@@ -213,33 +221,12 @@ export async function createApp(
     listeners: server.listeners,
     embedded,
     etcd,
+    metrics,
     stats: () => ({ server: server.stats(), watch: hub.stats(), ...coordination.stats() }),
     failed: embedded?.exited ?? new Promise(() => {}),
     drain,
     [Symbol.asyncDispose]: drain,
   };
-}
-
-async function runEtcd(settings: Settings, log: Logger, signal: AbortSignal): Promise<EmbeddedEtcd> {
-  const found = await findEtcd(
-    {
-      binary: settings.etcdBinary,
-      cacheDir: join(settings.dataDir, 'cache'),
-      log,
-      ...(settings.etcdFetch ? {} : { release: false, distributionPackage: false }),
-    },
-    { signal },
-  );
-  return startEmbeddedEtcd(
-    {
-      binary: found.path,
-      version: found.version,
-      dataDir: settings.dataDir,
-      autoCompactionRetention: `${Math.ceil(settings.etcdRetentionMs / 1_000)}s`,
-      log,
-    },
-    { signal },
-  );
 }
 
 function etcdIdentity({ etcdUsername, etcdPassword, etcdCa, etcdCert, etcdKey }: Settings) {

@@ -1,7 +1,7 @@
 // What is served by plain HTTP, put together: a part of the composition root.
 
 import type { DescService } from '@bufbuild/protobuf';
-import { flatten } from './documents/flatten.ts';
+import { flattenOnDemand } from './documents/on-demand.ts';
 import type { ConfigService } from './domain/config/config-service.ts';
 import type { DiscoveryService } from './domain/discovery/discovery-service.ts';
 import { EVERY } from './domain/discovery/filter.ts';
@@ -49,7 +49,10 @@ export function createPlainHttp(deps: PlainHttpDeps): PlainHttp {
       ...createOperatorRoutes(readiness, metrics),
       ...createDocs(),
       ['/sd/prometheus', createPrometheusDiscovery((names) => targetsOf(discovery, names))],
-      [SPRING_PREFIX, createSpringConfig({ source: springSource(config), mayReadSecrets, flatten })],
+      [
+        SPRING_PREFIX,
+        createSpringConfig({ source: springSource(config), mayReadSecrets, flatten: flattenOnDemand }),
+      ],
     ]),
     findHttpCall: (method, path) => classic(method, path) ?? transcode(method, path),
   };

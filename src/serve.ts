@@ -2,12 +2,14 @@
 // What `npm start` and `concord serve` run.
 
 import packageJson from '../package.json' with { type: 'json' };
-import { type App, createApp } from './app.ts';
+import { banner } from './banner.ts';
 import { helpText } from './settings/document.ts';
 import { type Invocation, parseInvocation, SettingError } from './settings/parse-settings.ts';
+import { startAlone } from './start-alone.ts';
+import { logWarnings } from './telemetry/log-warnings.ts';
 import { createLogger, type Logger } from './telemetry/logger.ts';
+import { startWorkers } from './workers/start-workers.ts';
 
-const ETCD_VERSION_TIMEOUT_MS = 2_000;
 /** Signals this close to the first are the same one: a terminal's Ctrl-C reaches a process and who started it, which passes it on. */
 const SAME_SIGNAL_MS = 1_000;
 
@@ -39,15 +41,17 @@ export async function serve(
   }
 }
 
-async function run({ settings }: Extract<Invocation, { kind: 'run' }>): Promise<number> {
-  const format = settings.logFormat ?? (process.stderr.isTTY ? 'text' : 'json');
-  const log = createLogger(settings.logLevel, format, process.stderr);
+async function run({ settings: given }: Extract<Invocation, { kind: 'run' }>): Promise<number> {
+  const logFormat = given.logFormat ?? (process.stderr.isTTY ? 'text' : 'json');
+  const settings = { ...given, logFormat };
+  const log = createLogger(settings.logLevel, logFormat, process.stderr);
   const stop = stopSignal(log);
   logWarnings(log);
   try {
-    await using app = await createApp(settings, log, { signal: stop });
-    process.stdout.write(await banner(app));
-    await Promise.race([aborted(stop), app.failed]);
+    const start = settings.workers === 1 ? startAlone : startWorkers;
+    await using gateway = await start(settings, log, { signal: stop });
+    process.stdout.write(banner(gateway));
+    await Promise.race([aborted(stop), gateway.failed]);
     log.info({}, 'draining');
   } catch (error) {
     if (stop.aborted && error === stop.reason) return 0;
@@ -57,12 +61,6 @@ async function run({ settings }: Extract<Invocation, { kind: 'run' }>): Promise<
   }
   log.info({}, 'stopped');
   return 0;
-}
-
-/** What Node.js warns of goes to the log, in its format. */
-function logWarnings(log: Logger): void {
-  process.removeAllListeners('warning');
-  process.on('warning', ({ name, message }) => log.warn({ name, cause: message }, 'Node.js warns'));
 }
 
 /** Aborts at the first SIGTERM or SIGINT; one that comes more than {@link SAME_SIGNAL_MS} later ends the process at once. */
@@ -86,32 +84,4 @@ function stopSignal(log: Logger): AbortSignal {
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
-
-/** What a person sees when it runs. */
-async function banner(app: App): Promise<string> {
-  const [first] = app.listeners;
-  const url = first === undefined ? '' : urlOf(first);
-  const where =
-    app.embedded === undefined ? 'of the endpoints given' : `run here, data in ${app.embedded.dataDir}`;
-  return [
-    `Concord ${packageJson.version}: gRPC, gRPC-Web, Connect and HTTP/JSON on one port`,
-    ...app.listeners.map((each) => `  listening  ${urlOf(each)}`),
-    `  etcd       ${await etcdVersion(app)}, ${where}`,
-    '  try        curl -H "content-type: application/json" \\',
-    `               -d '{"key":"greeting","value":"hello"}' ${url}/concord.kv.v1.KvService/Put`,
-    '',
-  ].join('\n');
-}
-
-function urlOf({ scheme, host, port }: App['listeners'][number]): string {
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-async function etcdVersion(app: App): Promise<string> {
-  try {
-    return await app.etcd.version({ signal: AbortSignal.timeout(ETCD_VERSION_TIMEOUT_MS) });
-  } catch {
-    return 'not reachable yet';
-  }
 }

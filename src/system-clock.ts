@@ -6,6 +6,7 @@ import type { Clock } from './domain/clock.ts';
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallMs: () => Date.now(),
+  soon: setImmediate,
   after(ms, run) {
     const timer = setTimeout(run, ms);
     timer.unref();

@@ -10,7 +10,7 @@ import type { OperationOptions } from '../domain/store.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type Attempt, toDomainError } from './errors.ts';
 import { findLeader } from './find-leader.ts';
-import type { Answer, EtcdServiceName, Member } from './member.ts';
+import type { Answer, EncodedCall, EtcdServiceName, Member, MemberCall } from './member.ts';
 import { isPassing, isSurelyNotApplied, isTokenRejected, Status } from './status.ts';
 
 /** How long, how often. All in milliseconds. */
@@ -43,13 +43,13 @@ export interface Choice {
   readonly metadata: Metadata;
 }
 
-/** A request to any member. */
-export interface ClusterCall {
-  readonly service: EtcdServiceName;
-  readonly method: string;
-  readonly request: object;
+/** A request to any member, as a message or as bytes. */
+export type ClusterCall<T> = {
   readonly attempt: Attempt;
-}
+} & (
+  | { readonly service: EtcdServiceName; readonly method: string; readonly request: object }
+  | { readonly encoded: EncodedCall<T> }
+);
 
 /** A cluster of at least one member. */
 export class Cluster {
@@ -85,10 +85,8 @@ export class Cluster {
   }
 
   /** Calls the members until one answers, time is up, or trying again is of no use. Rejects with a DomainError. */
-  async call<T>(
-    { service, method, request, attempt }: ClusterCall,
-    { signal }: OperationOptions,
-  ): Promise<T> {
+  async call<T>(call: ClusterCall<T>, { signal }: OperationOptions): Promise<T> {
+    const { attempt } = call;
     const deadline = Date.now() + this.#times.callTimeoutMs;
     const members = this.#inOrder();
     let hasRenewedToken = false;
@@ -100,7 +98,7 @@ export class Cluster {
       const answer: Answer<T> =
         token.kind === 'failed'
           ? token
-          : await member.call<T>(service, method, request, {
+          : await ask(member, call, {
               metadata: attempt.isSerializable ? token.anyMember : token.metadata,
               deadline: this.#attemptDeadline(deadline, attempt, tries),
               signal,
@@ -213,6 +211,12 @@ export class Cluster {
       }),
     );
   }
+}
+
+function ask<T>(member: Member, call: ClusterCall<T>, options: MemberCall): Promise<Answer<T>> {
+  return 'encoded' in call
+    ? member.exchange(call.encoded, options)
+    : member.call(call.service, call.method, call.request, options);
 }
 
 function isMembersFault(code: number): boolean {

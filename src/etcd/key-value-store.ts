@@ -1,30 +1,27 @@
 // The domain's KeyValueStore on etcd's KV service.
 
-import type { IRangeResponse, ITxnResponse } from 'etcd3';
 import type { KeyValueStore, Operation, Txn } from '../domain/store.ts';
 import type { Cluster } from './cluster.ts';
 import type { Attempt } from './errors.ts';
-import { rangeRequest, readResult, txnRequest, txnResult } from './messages.ts';
+import { decodeRange, decodeTxn } from './wire/kv-answers.ts';
+import { encodeRange, encodeTxn } from './wire/kv-requests.ts';
 
 /** Creates the port on a cluster. */
 export function createKeyValueStore(cluster: Cluster): KeyValueStore {
   return {
     async read(operation, options) {
       const { revision, serializable: isSerializable } = operation;
-      const attempt = { isWrite: false, isSerializable, revision };
-      const response = await cluster.call<IRangeResponse>(
-        { service: 'KV', method: 'range', request: rangeRequest(operation), attempt },
-        options,
-      );
-      return { ...readResult(response), revision: BigInt(response.header.revision) };
+      const encoded = {
+        path: '/etcdserverpb.KV/Range',
+        request: encodeRange(operation),
+        decode: decodeRange,
+      };
+      return cluster.call({ encoded, attempt: { isWrite: false, isSerializable, revision } }, options);
     },
 
     async txn(txn, options) {
-      const response = await cluster.call<ITxnResponse>(
-        { service: 'KV', method: 'txn', request: txnRequest(txn), attempt: attemptOf(txn) },
-        options,
-      );
-      return { ...txnResult(response), revision: BigInt(response.header.revision) };
+      const encoded = { path: '/etcdserverpb.KV/Txn', request: encodeTxn(txn), decode: decodeTxn };
+      return cluster.call({ encoded, attempt: attemptOf(txn) }, options);
     },
   };
 }

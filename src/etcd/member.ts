@@ -1,6 +1,6 @@
 // One etcd member: its connection, and whether it is worth asking.
 
-import type { Client, ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js';
+import type { ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js';
 import { noop } from 'cockatiel';
 import { Etcd3, type ILeaseKeepAliveResponse, type IWatchResponse } from 'etcd3';
 import type { StatusError } from './status.ts';
@@ -20,6 +20,15 @@ export type Answer<T> =
   | { readonly kind: 'ok'; readonly value: T }
   | { readonly kind: 'failed'; readonly error: StatusError };
 
+/** A call of the KV service as bytes: etcd3's codec, which knows every message, takes several times as long. */
+export interface EncodedCall<T> {
+  /** For example "/etcdserverpb.KV/Range". */
+  readonly path: string;
+  readonly request: Buffer;
+  /** Reads the answer; what it throws is a failure of the call. */
+  readonly decode: (answer: Buffer) => T;
+}
+
 /** What a call takes. */
 export interface MemberCall {
   readonly metadata: Metadata;
@@ -28,11 +37,13 @@ export interface MemberCall {
   readonly signal: AbortSignal | undefined;
 }
 
-type UnaryMethod = (
+type Done<T> = (error: ServiceError | null, value?: T) => void;
+
+type UnaryMethod<T> = (
   request: object,
   metadata: Metadata,
   options: { readonly deadline: number },
-  done: (error: ServiceError | null, value: unknown) => void,
+  done: Done<T>,
 ) => { cancel(): void };
 
 /** A stream of watches. */
@@ -103,7 +114,22 @@ export class Member extends Etcd3 {
     request: object,
     call: MemberCall,
   ): Promise<Answer<T>> {
-    return this.pool.withConnection(service, ({ client }) => unary<T>(client, method, request, call));
+    return this.pool.withConnection(service, ({ client }) =>
+      unary<T>(call, (done) => {
+        const run = Reflect.get(client, method) as UnaryMethod<T>;
+        return run.call(client, request, call.metadata, { deadline: call.deadline }, done);
+      }),
+    );
+  }
+
+  /** Calls one method of the KV service once. Never rejects for what the member or the network did. */
+  async exchange<T>({ path, request, decode }: EncodedCall<T>, call: MemberCall): Promise<Answer<T>> {
+    return this.pool.withConnection('KV', ({ client }) =>
+      unary<T>(call, (done) => {
+        const { metadata, deadline } = call;
+        return client.makeUnaryRequest(path, asItIs, decode, request, metadata, { deadline }, done);
+      }),
+    );
   }
 
   /** Opens a stream of watches. A member that cannot be reached is an error of the stream. */
@@ -128,11 +154,9 @@ export class Member extends Etcd3 {
   }
 }
 
-function unary<T>(client: Client, method: string, request: object, call: MemberCall): Promise<Answer<T>> {
+function unary<T>({ signal }: MemberCall, start: (done: Done<T>) => { cancel(): void }): Promise<Answer<T>> {
   return new Promise((resolve) => {
-    const { signal, metadata, deadline } = call;
-    const run = Reflect.get(client, method) as UnaryMethod;
-    const active = run.call(client, request, metadata, { deadline }, (error, value) => {
+    const active = start((error, value) => {
       signal?.removeEventListener('abort', cancel);
       resolve(error === null ? { kind: 'ok', value: value as T } : { kind: 'failed', error });
     });
@@ -142,4 +166,8 @@ function unary<T>(client: Client, method: string, request: object, call: MemberC
     if (signal?.aborted) cancel();
     else signal?.addEventListener('abort', cancel, { once: true });
   });
+}
+
+function asItIs(request: Buffer): Buffer {
+  return request;
 }

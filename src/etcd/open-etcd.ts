@@ -4,6 +4,7 @@
 import type { KeyValueStore, LeaseStore, WatchSource } from '../domain/store.ts';
 import { createAuthenticator, type EtcdUser } from './authenticator.ts';
 import { Cluster, type ClusterTimes, DEFAULT_CLUSTER_TIMES } from './cluster.ts';
+import { createGatheringStore } from './gathering/gathering-store.ts';
 import { createKeyValueStore } from './key-value-store.ts';
 import { createLeaseStore } from './lease/lease-store.ts';
 import { type EtcdTls, Member } from './member.ts';
@@ -40,7 +41,7 @@ export function openEtcd({ endpoints, user, tls, times }: EtcdOptions): Etcd {
     cluster.close();
   }
   return {
-    store: createKeyValueStore(cluster),
+    store: createGatheringStore(createKeyValueStore(cluster)),
     leases,
     watches,
     async version(options) {

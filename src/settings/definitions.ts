@@ -15,6 +15,7 @@ import {
   origin,
   path,
   privateKey,
+  processCount,
   type SettingType,
   secretKeys,
   secretToken,
@@ -239,6 +240,13 @@ export const DEFINITIONS = {
     type: duration(0, 600_000),
     default: '10s',
     description: 'How long calls in flight may go on after SIGTERM or SIGINT.',
+  }),
+  workers: define({
+    env: 'CONCORD_WORKERS',
+    type: processCount(64),
+    default: '1',
+    description:
+      'How many processes serve, each on one core and with the limits above for itself; auto: as many as there are cores.',
   }),
   logLevel: define({
     env: 'CONCORD_LOG_LEVEL',

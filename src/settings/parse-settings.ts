@@ -61,8 +61,8 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
 }
 
 function parse(definition: AnyDefinition, source: string, text: string): unknown {
-  const result = definition.type.schema.safeParse(text);
-  if (result.success) return result.data;
+  const value = definition.type.read(text);
+  if (value !== undefined) return value;
   const shown = definition.isSecret ? '(secret)' : JSON.stringify(text);
   throw new SettingError(`${source} is ${shown}; expected ${definition.type.expects}`);
 }

@@ -24,11 +24,16 @@ export interface LogStream {
   write(line: string): void;
 }
 
-/** Creates a logger. */
-export function createLogger(level: LogLevel, format: LogFormat, stream: LogStream): Logger {
+/** Creates a logger. @param fields what every line has. Default: nothing */
+export function createLogger(
+  level: LogLevel,
+  format: LogFormat,
+  stream: LogStream,
+  fields: Readonly<Record<string, string | number>> | null = null,
+): Logger {
   const options = {
     level,
-    base: null,
+    base: fields,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { error: pino.stdSerializers.errWithCause },

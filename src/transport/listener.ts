@@ -57,6 +57,8 @@ export async function openListener(address: ListenAddress, options: ListenerOpti
   const server =
     tls === undefined ? createCleartext(options, undecided) : createEncrypted(tls, options, undecided);
   server.maxConnections = options.maxSockets;
+  // Else a worker of a cluster hands such a connection back, to another that may have to do the same. (The types do not know it yet.)
+  Object.assign(server, { dropMaxConnection: true });
   server.on('drop', options.onDrop);
   server.on('connection', options.onAccept);
   await listen(server, address);

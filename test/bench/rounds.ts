@@ -1,28 +1,32 @@
-import type { Call } from './load/call.ts';
-import { drive, type LoadResult, type LoadShape } from './load/drive.ts';
+import { chooseDriver, drive, type Load } from './load/drive.ts';
+import type { Driver, LoadResult } from './load/load.ts';
 import type { Bench } from './row.ts';
 import { type RoundResults, takeTurns } from './turns.ts';
 
 /** One server and what it is asked for. */
-export interface Contender {
+export interface Contender extends Load {
   readonly name: string;
-  readonly port: number;
-  readonly call: Call;
-  readonly shape: LoadShape;
 }
 
-/** Loads the contenders in turn: see {@link takeTurns}, also for `afterRound`. */
+/** Loads the contenders in turn, all by one driver: see {@link takeTurns}, also for `afterRound`. */
 export function measureRounds(
   bench: Bench,
   row: string,
   contenders: readonly Contender[],
   options: { readonly afterRound?: (results: readonly LoadResult[]) => Promise<void> } = {},
 ): Promise<RoundResults<LoadResult>> {
-  const turns = contenders.map(({ name, port, call, shape }) => ({
-    name,
-    measure: (seconds: number) => drive(port, call, shape, seconds, bench),
+  const driver = chooseDriver(contenders, bench.tools);
+  const turns = contenders.map((contender) => ({
+    name: contender.name,
+    measure: (seconds: number) => drive(driver, contender, seconds, bench),
   }));
   return takeTurns(bench, row, turns, options);
+}
+
+/** Who made the load. */
+export function driverOf(results: readonly LoadResult[]): { readonly driver?: Driver } {
+  const [first] = results;
+  return first === undefined ? {} : { driver: first.driver };
 }
 
 /** The successes per second of each round. */

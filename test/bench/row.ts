@@ -1,3 +1,5 @@
+import type { Driver } from './load/load.ts';
+import type { LoadTools } from './load/load-tools.ts';
 import type { Peers } from './peers/start-peers.ts';
 
 /** One line of the table, measured at once with others or alone. A module of rows/ exports one, and rows.ts lists it. */
@@ -6,12 +8,16 @@ export interface Row {
   readonly name: string;
   /** What it does, for `--help`. */
   readonly describes: string;
+  /** Whether it is one of those that have to reach something, as "How fast it is to be" in docs/performance.md has them. */
+  readonly isBar?: boolean;
   measure(bench: Bench): Promise<readonly Finding[]>;
 }
 
 /** What a row works with. */
 export interface Bench {
   readonly peers: Peers;
+  /** What makes load, where a tool can. */
+  readonly tools: LoadTools;
   /** Rounds that count; one more goes before them. */
   readonly rounds: number;
   /** How long each server is loaded in each round. */
@@ -32,7 +38,9 @@ export interface Finding {
   readonly peer?: { readonly name: string; readonly values: readonly number[] };
   /** What is held to the target: Concord over the peer, Concord less the peer, or Concord itself. */
   readonly compares: 'ratio' | 'difference' | 'itself';
-  /** From the last table of performance.md; absent where it sets none. */
+  /** Who made the load; absent where it is not one of calls. */
+  readonly driver?: Driver;
+  /** Absent where no bar is set. */
   readonly target?: Target;
 }
 

@@ -2,7 +2,7 @@ import type { Finding, Unit } from './row.ts';
 import { type Summary, summarize } from './statistics.ts';
 import { compare, describeTarget } from './verdict.ts';
 
-const HEADER = ['measure', 'Concord', 'peer', 'Concord against peer', 'to reach'] as const;
+const HEADER = ['measure', 'Concord', 'peer', 'Concord against peer', 'to reach', 'driver'] as const;
 const GAP = '  ';
 const FORMATS: Readonly<
   Record<Unit, { readonly format: (value: number) => string; readonly suffix: string }>
@@ -31,8 +31,14 @@ export function formatTable(findings: readonly Finding[]): string {
   return [lines[0], rule, ...lines.slice(1)].join('\n');
 }
 
+/** The same in Markdown. */
+export function formatMarkdownTable(findings: readonly Finding[]): string {
+  const rows = [HEADER, HEADER.map(() => '---'), ...findings.map(formatRow)];
+  return rows.map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
 function formatRow(finding: Finding): readonly string[] {
-  const { measure, unit, concord, peer, compares, target } = finding;
+  const { measure, unit, concord, peer, compares, target, driver = '' } = finding;
   const compared = compare(finding);
   const { format, suffix } = FORMATS[unit];
   return [
@@ -41,6 +47,7 @@ function formatRow(finding: Finding): readonly string[] {
     peer === undefined ? '' : `${peer.name} ${formatSummary(summarize(peer.values), format, suffix)}`,
     formatCompared(compared, finding),
     describeTarget(target, compared.median, compares === 'ratio' ? '×' : suffix),
+    driver,
   ];
 }
 

@@ -35,14 +35,20 @@ const PUT = {
 
 describe('a gateway that is stopped', { timeout: 300_000 }, () => {
   it.each([
-    ['gRPC', openGrpcWriters, 200],
-    ['gRPC, from grpc-js', openGrpcJsWriters, 200],
-    ['Connect on HTTP/1.1 connections that are kept', openConnectWriters, 100],
-  ] as const)('loses no write that it took: %s', async (_, openWriters, count) => {
+    ['gRPC', openGrpcWriters, 200, 1],
+    ['gRPC, from grpc-js', openGrpcJsWriters, 200, 1],
+    ['Connect on HTTP/1.1 connections that are kept', openConnectWriters, 100, 1],
+    ['gRPC, with two workers', openGrpcWriters, 200, 2],
+    ['Connect on HTTP/1.1 connections that are kept, with two workers', openConnectWriters, 100, 2],
+  ] as const)('loses no write that it took: %s', async (_, openWriters, count, workers) => {
     await using data = await openTempDir();
     const key = (caller: number, index: number) => `load/${caller}/${index}`;
     const { records, exit, stderr } = await (async () => {
-      await using concord = await runConcord({ ...PATIENT, dataDir: data.path });
+      await using concord = await runConcord({
+        ...PATIENT,
+        args: [`--workers=${workers}`],
+        dataDir: data.path,
+      });
       await using writers = openWriters(concord.url);
       const callers = startCallers({
         count,
@@ -167,8 +173,9 @@ function kindOf(error: ConnectError): string {
   if (error.code === Code.Unavailable) return 'refused';
   // What connect-node makes of a stream that was not processed (RFC 9113, 8.7), where it does not call it unavailable.
   if (/NGHTTP2_REFUSED_STREAM/.test(error.rawMessage)) return 'refused';
-  // Sent on an HTTP/1.1 connection that was closed meanwhile, since nothing had come for a while: it was not read.
-  if (/ECONNRESET/.test(error.rawMessage)) return 'refused';
+  // Sent on an HTTP/1.1 connection that was closed meanwhile, since nothing had come for a while, or that no worker had taken yet: it
+  // was not read.
+  if (/ECONNRESET|EPIPE/.test(error.rawMessage)) return 'refused';
   return String(error);
 }
 

@@ -73,6 +73,11 @@ const WRONG_IN_ENVIRONMENT: readonly (readonly [string, Readonly<Record<string, 
     'CONCORD_MAX_STREAMS is "1e3"; expected a whole number from 1 to',
   ],
   [
+    'a number of processes',
+    { CONCORD_WORKERS: '65' },
+    'CONCORD_WORKERS is "65"; expected auto, or a whole number from 1 to 64',
+  ],
+  [
     'a user without a password',
     { ETCD_USERNAME: 'me' },
     'ETCD_PASSWORD is not set; expected a text, since ETCD_USERNAME is set',
@@ -103,6 +108,7 @@ const WRONG_IN_ENVIRONMENT: readonly (readonly [string, Readonly<Record<string, 
 const WRONG_AS_FLAG: readonly (readonly [string, string])[] = [
   ['--data-dir=', '--data-dir is ""; expected a path'],
   ['--etcd-username=', '--etcd-username is ""; expected a text'],
+  ['--workers=0', '--workers is "0"; expected auto, or a whole number from 1 to 64'],
   ['--listn=127.0.0.1:0', "Unknown option '--listn'; --help lists the flags"],
   ['serve', "Unexpected argument 'serve'; --help lists the flags"],
 ];

@@ -1,5 +1,6 @@
 // soak: a gateway whose connection to etcd breaks again and again, and many subscribers that must not notice; then many clients
-// that raise counters under locks while members, connections and gateways go wrong.
+// that raise counters under locks while members, connections and gateways go wrong; then many that read and write the same keys; then calls
+// that are answered past the library of Connect and by it.
 // Figures go to stdout, progress to stderr. 0 where nothing was lost, came twice, out of order or wrong; 1 else; 2 for a wrong command line.
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,7 +12,9 @@ import { startEtcd } from '../support/start-etcd.ts';
 import { makeTrouble } from './make-trouble.ts';
 import { parseSoakOptions, SOAK_HELP, type SoakOptions, UsageError } from './options.ts';
 import { readProcessMemory } from './process-memory.ts';
+import { soakCalls } from './soak-calls.ts';
 import { soakLocks } from './soak-locks.ts';
+import { soakRegisters } from './soak-registers.ts';
 import { createTally, SoakSubscriber, type Tally } from './soak-subscriber.ts';
 import { prefixOfGroup, startSoakWriter } from './soak-writer.ts';
 
@@ -40,12 +43,21 @@ async function main(): Promise<number> {
 }
 
 async function soakAll(options: SoakOptions, stopped: AbortSignal): Promise<boolean> {
-  const areWatchesFine = await soak(options, stopped);
-  if (options.acquisitions === 0) return areWatchesFine;
-  tell('and now locks');
-  const { isFine, lines } = await soakLocks(options.acquisitions, options.etcdBinary, stopped);
-  for (const line of lines) print(line);
-  return areWatchesFine && isFine;
+  let isFine = await soak(options, stopped);
+  const { acquisitions, operations, calls, etcdBinary } = options;
+  const parts = [
+    { name: 'locks', size: acquisitions, run: soakLocks },
+    { name: 'registers', size: operations, run: soakRegisters },
+    { name: 'calls', size: calls, run: soakCalls },
+  ];
+  for (const { name, size, run } of parts) {
+    if (size === 0) continue;
+    tell(`and now ${name}`);
+    const outcome = await run(size, etcdBinary, stopped);
+    for (const line of outcome.lines) print(line);
+    isFine &&= outcome.isFine;
+  }
+  return isFine;
 }
 
 /** Returns whether every subscriber was told everything, once and in order. */

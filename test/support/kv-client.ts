@@ -1,4 +1,4 @@
-import { type Client, createClient } from '@connectrpc/connect';
+import { type Client, createClient, type Transport } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { KvService } from '../../gen/concord/kv/v1/kv_service_pb.ts';
 import { View } from '../../gen/concord/kv/v1/reading_pb.ts';
@@ -6,9 +6,12 @@ import { View } from '../../gen/concord/kv/v1/reading_pb.ts';
 /** A client of the keys. */
 export type KvClient = Client<typeof KvService>;
 
-/** Opens a client that speaks gRPC over HTTP/2. */
-export function openKvClient(baseUrl: string): KvClient {
-  return createClient(KvService, createGrpcTransport({ baseUrl }));
+/** Opens a client. @param transport @default gRPC over HTTP/2, a connection of its own */
+export function openKvClient(
+  baseUrl: string,
+  transport: Transport = createGrpcTransport({ baseUrl }),
+): KvClient {
+  return createClient(KvService, transport);
 }
 
 /** Lists the names of all keys that begin with `prefix`, page by page. */

@@ -17,7 +17,7 @@ export interface ConcordOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** @default a temporary one, removed when the process is disposed */
   readonly dataDir?: string | undefined;
-  /** The folder that holds `src/main.ts`. @default this repository */
+  /** The folder that holds `src/main.js`. @default this repository */
   readonly cwd?: string | undefined;
 }
 
@@ -63,7 +63,7 @@ export async function spawnConcord(options: ConcordOptions = {}): Promise<Concor
   const { binary } = await findTestEtcd();
   const dataDir = options.dataDir ?? (await openTempDir()).path;
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(PINNED_NODE, ['src/main.ts', ...args], {
+  const child = spawn(PINNED_NODE, ['src/main.js', ...args], {
     cwd,
     env: {
       PATH,

@@ -27,7 +27,9 @@ const DOCUMENTS = [
   ...READMES,
   'CHANGELOG.md',
   'CONTRIBUTING.md',
-  ...readdirSync('docs').map((name) => join('docs', name)),
+  ...readdirSync('docs')
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
 ];
 /** Rpcs that do not end by themselves: not every tool has a command for them that does. */
 const ENDLESS = ['Watch'];

@@ -42,6 +42,8 @@ export interface SubscriptionOwner {
   /** It is about to read: the hub sees to it that it reads from the best place. */
   pulls(subscription: Subscription): void;
   closed(subscription: Subscription): void;
+  /** It has something to read: it is woken together with all others, once what has come with it is there too. */
+  wakes(subscription: Subscription): void;
 }
 
 /** Made by {@link WatchHub.subscribe}. */
@@ -57,6 +59,10 @@ export class Subscription implements Disposable {
   #isClosed = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  /** The one that is listened to. */
+  #signal: AbortSignal | undefined;
+  /** What ends its waiting, and when. */
+  #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
   #folded: Folded | undefined;
 
   constructor({ view, nextRevision, isCoalescing }: SubscriptionOptions, owner: SubscriptionOwner) {
@@ -89,17 +95,22 @@ export class Subscription implements Disposable {
     for (;;) {
       signal.throwIfAborted();
       if (this.#isClosed) throw new DomainError('CALL_CANCELED', 'The watch was closed');
-      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#failure !== undefined) return this.#last(this.#failure);
       if (this.#isTooSlow) throw tooSlow(this.#folded?.from ?? this.#next);
       if (this.#isLost) return { kind: 'lost' };
       this.#owner.pulls(this);
       const delivery = this.#read();
       if (delivery !== undefined) return delivery;
       if (this.#isLost) continue;
-      const leftMs = untilMs - this.#owner.clock.now();
-      if (leftMs <= 0) return { kind: 'idle', revision: this.nextRevision - 1n };
-      await this.#wait(leftMs, signal);
+      if (untilMs <= this.#owner.clock.now()) return { kind: 'idle', revision: this.nextRevision - 1n };
+      await this.#wait(untilMs, signal);
     }
+  }
+
+  /** Returns what comes next, where it is there already. */
+  poll(): Delivery | undefined {
+    const isOver = this.#isClosed || this.#failure !== undefined || this.#isTooSlow || this.#isLost;
+    return isOver ? undefined : this.#read();
   }
 
   /** Goes on from another revision, after it was lost. */
@@ -113,6 +124,8 @@ export class Subscription implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#owner.closed(this);
+    this.#timer?.cancel();
+    this.#signal?.removeEventListener('abort', this.wake);
     this.#wakeUp();
   }
 
@@ -120,11 +133,18 @@ export class Subscription implements Disposable {
     this.close();
   }
 
+  /** For the hub: ends the waiting. */
+  readonly wake = (): void => {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  };
+
   /** For the hub: reads from this channel from now on. */
   attach(channel: Channel | undefined): void {
     this.#stopWaiting();
     this.#channel = channel;
-    this.#wake?.();
+    this.wake();
   }
 
   /** For the channel: an entry came that the view may show something of. */
@@ -135,7 +155,7 @@ export class Subscription implements Disposable {
     if (from > this.#next) this.#next = from;
     this.#isWaiting = false;
     this.#channel?.stopWaiting(this);
-    this.#wake?.();
+    this.#owner.wakes(this);
   }
 
   /** For the channel: an entry that was not read yet leaves the memory. */
@@ -167,6 +187,14 @@ export class Subscription implements Disposable {
 
   #read(): Delivery | undefined {
     return this.#isCoalescing ? this.#readCoalesced() : this.#readNext();
+  }
+
+  /** What came before a failure goes before it; but it is told no more of what its channel evicts. */
+  #last(failure: Error): Delivery {
+    const isWhole = this.#channel !== undefined && this.#channel.history.from <= this.#next;
+    const delivery = isWhole ? this.#read() : undefined;
+    if (delivery === undefined) throw failure;
+    return delivery;
   }
 
   #readNext(): Delivery | undefined {
@@ -213,26 +241,40 @@ export class Subscription implements Disposable {
     return this.#folded.bytes <= MAX_FOLDED_BYTES;
   }
 
-  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+  async #wait(untilMs: number, signal: AbortSignal): Promise<void> {
     this.#isWaiting = true;
     this.#channel?.startWaiting(this);
+    this.#wakeOn(signal);
+    this.#wakeAt(untilMs);
     await new Promise<void>((resolve) => {
-      const wake = () => {
-        cancelTimer();
-        signal.removeEventListener('abort', wake);
-        this.#wake = undefined;
-        resolve();
-      };
-      const cancelTimer = this.#owner.clock.after(ms, wake);
-      signal.addEventListener('abort', wake, { once: true });
-      this.#wake = wake;
+      this.#wake = resolve;
     });
     this.#stopWaiting();
   }
 
+  /** One listener for all waits. */
+  #wakeOn(signal: AbortSignal): void {
+    if (this.#signal === signal) return;
+    this.#signal?.removeEventListener('abort', this.wake);
+    this.#signal = signal;
+    signal.addEventListener('abort', this.wake);
+  }
+
+  /** One timer for all waits that end at the same time. */
+  #wakeAt(atMs: number): void {
+    if (this.#timer?.atMs === atMs) return;
+    this.#timer?.cancel();
+    const { clock } = this.#owner;
+    const cancel = clock.after(atMs - clock.now(), () => {
+      this.#timer = undefined;
+      this.wake();
+    });
+    this.#timer = { atMs, cancel };
+  }
+
   #wakeUp(): void {
     this.#stopWaiting();
-    this.#wake?.();
+    this.wake();
   }
 
   /** While it waited, nothing concerned it: its position is the channel's. */

@@ -57,12 +57,22 @@ export class WatchHub implements ChannelOwner, Disposable {
   #head = 0n;
   #isDisposed = false;
   #cancelTightening: (() => void) | undefined;
+  #woken: Subscription[] = [];
 
   constructor(deps: ChannelDeps, options: Partial<WatchHubOptions> = {}) {
     this.#deps = deps;
     this.clock = deps.clock;
     this.#options = { ...DEFAULT_WATCH_HUB_OPTIONS, ...options };
     this.#budget = new HistoryBudget(this.clock, this.#options.historyBytes);
+  }
+
+  wakes(subscription: Subscription): void {
+    if (this.#woken.push(subscription) > 1) return;
+    this.clock.soon(() => {
+      const woken = this.#woken;
+      this.#woken = [];
+      for (const each of woken) each.wake();
+    });
   }
 
   /** Subscribes from a revision on. `headRevision` is one that the store has reached. */

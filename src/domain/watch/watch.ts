@@ -4,8 +4,9 @@ import { DomainError } from '../errors.ts';
 import { spanOf } from '../key-range.ts';
 import { revisionInFuture } from '../reading/fresh-read.ts';
 import type { KeyValue, KeyValueStore, OperationOptions } from '../store.ts';
-import type { Change } from './change.ts';
+import { type Change, sizeOf } from './change.ts';
 import { createSharedReads, type SharedReads } from './shared-reads.ts';
+import type { Delivery, Subscription } from './subscription.ts';
 import type { View } from './view.ts';
 import type { WatchHub } from './watch-hub.ts';
 
@@ -35,7 +36,19 @@ export type WatchMessage =
   | { readonly kind: 'resync'; readonly revision: bigint; readonly changes: readonly Change[] | undefined };
 
 /** Serves watches, each until its caller stops. The first message comes at once. */
-export type Watch = (query: WatchQuery, options: OperationOptions) => AsyncGenerator<WatchMessage, never>;
+export type Watch = (query: WatchQuery, options: OperationOptions) => AsyncGenerator<WatchMessage>;
+
+/** The same; what is there at once comes at once, in the order of its revisions. */
+export type BatchedWatch = (
+  query: WatchQuery,
+  options: OperationOptions,
+) => AsyncGenerator<readonly WatchMessage[]>;
+
+type Shown = Extract<Delivery, { readonly kind: 'events' | 'resync' }>;
+
+/** A batch ends with the message with which it has so many, or so many bytes. */
+const MAX_BATCH = 64;
+const MAX_BATCH_BYTES = 64 * 1024;
 
 /**
  * Creates what serves watches.
@@ -43,7 +56,7 @@ export type Watch = (query: WatchQuery, options: OperationOptions) => AsyncGener
  * A watch rejects with REVISION_IN_FUTURE; with REVISION_COMPACTED where it was to start at a revision that is gone; with
  * WATCH_TOO_SLOW; and as the store does.
  */
-export function createWatch(hub: WatchHub, store: KeyValueStore): Watch {
+export function createBatchedWatch(hub: WatchHub, store: KeyValueStore): BatchedWatch {
   const reads = createSharedReads(store);
 
   return async function* watch(query, options) {
@@ -54,7 +67,7 @@ export function createWatch(hub: WatchHub, store: KeyValueStore): Watch {
     if (start === 'snapshot') nextRevision = (yield* snapshot(reads, query, options)) + 1n;
     else {
       nextRevision = start;
-      yield { kind: 'checkpoint', revision: start - 1n };
+      yield [{ kind: 'checkpoint', revision: start - 1n }];
     }
 
     using subscription = hub.subscribe({ view, nextRevision, isCoalescing }, head);
@@ -64,14 +77,14 @@ export function createWatch(hub: WatchHub, store: KeyValueStore): Watch {
       switch (delivery.kind) {
         case 'events':
         case 'resync':
-          yield delivery;
+          yield batchFrom(delivery, subscription);
           break;
         case 'idle':
           untilMs = hub.clock.now() + checkpointIntervalMs;
-          yield { kind: 'checkpoint', revision: delivery.revision };
+          yield [{ kind: 'checkpoint', revision: delivery.revision }];
           break;
         case 'lost':
-          yield { kind: 'resync', revision: subscription.nextRevision - 1n, changes: undefined };
+          yield [{ kind: 'resync', revision: subscription.nextRevision - 1n, changes: undefined }];
           subscription.rebase((yield* snapshot(reads, query, options)) + 1n);
           break;
         default:
@@ -79,6 +92,30 @@ export function createWatch(hub: WatchHub, store: KeyValueStore): Watch {
       }
     }
   };
+}
+
+/** Returns a watch whose messages come one by one. */
+export function oneByOne(watch: BatchedWatch): Watch {
+  return async function* watchOneByOne(query, options) {
+    for await (const batch of watch(query, options)) yield* batch;
+  };
+}
+
+/** What is there already goes with the first. */
+function batchFrom(first: Shown, subscription: Subscription): readonly Shown[] {
+  const batch = [first];
+  let bytes = bytesOf(first);
+  while (batch.length < MAX_BATCH && bytes < MAX_BATCH_BYTES) {
+    const next = subscription.poll();
+    if (next?.kind !== 'events' && next?.kind !== 'resync') break;
+    batch.push(next);
+    bytes += bytesOf(next);
+  }
+  return batch;
+}
+
+function bytesOf({ changes }: Shown): number {
+  return changes.reduce((sum, change) => sum + sizeOf(change), 0);
 }
 
 /** The first revision whose changes are sent, or that a snapshot comes first. */
@@ -111,7 +148,7 @@ async function* snapshot(
   reads: SharedReads,
   { view, isKeysOnly }: WatchQuery,
   options: OperationOptions,
-): AsyncGenerator<WatchMessage, bigint> {
+): AsyncGenerator<readonly WatchMessage[], bigint> {
   const query = { range: spanOf(view.range), view: isKeysOnly ? 'keys' : 'full' } as const;
   for (;;) {
     let sent: bigint | undefined;
@@ -122,17 +159,19 @@ async function* snapshot(
         const kvs = view.selectKeys(page.kvs);
         if (kvs.length > 0) {
           sent = revision;
-          yield { kind: 'snapshot', revision, kvs };
+          yield [{ kind: 'snapshot', revision, kvs }];
         }
         if (page.next === undefined) break;
         page = await reads.page({ ...query, cursor: page.next }, options);
       }
-      yield { kind: 'synced', revision };
-      yield { kind: 'checkpoint', revision };
+      yield [
+        { kind: 'synced', revision },
+        { kind: 'checkpoint', revision },
+      ];
       return revision;
     } catch (error) {
       if (!isCompacted(error)) throw error;
-      if (sent !== undefined) yield { kind: 'resync', revision: sent, changes: undefined };
+      if (sent !== undefined) yield [{ kind: 'resync', revision: sent, changes: undefined }];
     }
   }
 }

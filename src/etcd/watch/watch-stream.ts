@@ -8,8 +8,8 @@
 import type { IWatchResponse } from 'etcd3';
 import type { StoreEvent, WatchSink } from '../../domain/store.ts';
 import type { WatchCall } from '../member.ts';
-import { keysOf, storeEvent } from '../messages.ts';
 import type { LogicalWatch } from './logical-watch.ts';
+import { keysOf, storeEvent } from './watch-messages.ts';
 
 /** Why a stream cannot go on; its watches go on elsewhere, from where they are. */
 export interface StreamEnd {

@@ -9,8 +9,8 @@ export type Reveal = (
 
 /** Creates the check; `mayReadSecrets` says what an `authorization` header lets its sender do. */
 export function createReveal(mayReadSecrets: (authorization: string | undefined) => boolean): Reveal {
-  return ({ revealSecrets }, { requestHeader }) => {
-    if (revealSecrets && !mayReadSecrets(requestHeader.get('authorization') ?? undefined)) {
+  return ({ revealSecrets }, context) => {
+    if (revealSecrets && !mayReadSecrets(context.requestHeader.get('authorization') ?? undefined)) {
       throw reasonError(
         'SECRET_ACCESS_DENIED',
         'The caller may not see secrets; show one of the gateway’s CONCORD_SECRET_TOKENS as a bearer token',

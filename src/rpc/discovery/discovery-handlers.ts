@@ -44,7 +44,7 @@ import {
   statusOf,
   strategyOf,
 } from './discovery-messages.ts';
-import { createExpressionFilters } from './filter-expression.ts';
+import { createExpressionFiltersOnDemand } from './filter-on-demand.ts';
 
 /** What the handlers need. */
 export interface DiscoveryHandlersDeps {
@@ -76,7 +76,7 @@ export function createDiscoveryHandlers({
   source,
   clock,
 }: DiscoveryHandlersDeps): ServiceImpl<typeof DiscoveryServiceDescriptor> {
-  const expressions = createExpressionFilters();
+  const expressions = createExpressionFiltersOnDemand();
   return {
     async register({ instance: message, ttl, liveness, probe, ...conditions }, { signal }) {
       const named = required(message);

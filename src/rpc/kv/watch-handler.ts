@@ -14,40 +14,45 @@ import { type KeyRange, singleKey } from '../../domain/key-range.ts';
 import type { OperationOptions, WatchSource } from '../../domain/store.ts';
 import type { Change } from '../../domain/watch/change.ts';
 import { createView } from '../../domain/watch/view.ts';
-import type { Watch, WatchMessage, WatchQuery } from '../../domain/watch/watch.ts';
+import type { BatchedWatch, WatchMessage, WatchQuery } from '../../domain/watch/watch.ts';
+import { Batched } from '../fields/batched.ts';
 import { toBytes } from '../fields/text-or-bytes.ts';
 import { checkpointIntervalOf } from '../fields/times.ts';
 import { keyValueMessage, optionalKeyValue, rangeOf } from './kv-messages.ts';
 import { createResumeTokens, type ResumeTokens, withToken } from './resume-token.ts';
 
 /** Serves one watch. */
-export type WatchHandler = (
-  request: WatchRequest,
-  options: OperationOptions,
-) => AsyncGenerator<WatchResponse>;
+export type WatchHandler = (request: WatchRequest, options: OperationOptions) => Batched<WatchResponse>;
 
 /** Creates the handler. Messages of equal views at one revision are one object, so that they can be encoded once. */
-export function createWatchHandler(watch: Watch, source: Pick<WatchSource, 'clusterId'>): WatchHandler {
+export function createWatchHandler(
+  watch: BatchedWatch,
+  source: Pick<WatchSource, 'clusterId'>,
+): WatchHandler {
   const cache: MessageCache = new WeakMap();
 
-  return async function* handleWatch(
+  async function* handleWatch(
     request: WatchRequest,
     options: OperationOptions,
-  ): AsyncGenerator<WatchResponse> {
+  ): AsyncGenerator<readonly WatchResponse[]> {
     const range = watchedRange(request);
     const tokens = createResumeTokens(range, await source.clusterId(options));
     const query = queryOf(request, range, tokens);
     const cacheKey = `${query.view.id} ${request.encoding}`;
     try {
-      for await (const message of watch(query, options)) {
-        yield message.kind === 'events'
-          ? cached(cache, message.changes, cacheKey, () => responseOf(message, tokens, request.encoding))
-          : responseOf(message, tokens, request.encoding);
+      for await (const batch of watch(query, options)) {
+        yield batch.map((message) =>
+          message.kind === 'events'
+            ? cached(cache, message.changes, cacheKey, () => responseOf(message, tokens, request.encoding))
+            : responseOf(message, tokens, request.encoding),
+        );
       }
     } catch (error) {
       throw withToken(error, tokens);
     }
-  };
+  }
+
+  return (request, options) => new Batched(handleWatch(request, options));
 }
 
 type MessageCache = WeakMap<readonly Change[], Map<string, WatchResponse>>;

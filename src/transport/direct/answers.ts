@@ -26,7 +26,7 @@ export function sendMessage(
 ): void {
   const { protocol } = wire;
   const headers = headersOf(wire.contentType, requestId);
-  if (isCompressed) headers[protocol === 'connect' ? 'content-encoding' : 'grpc-encoding'] = 'gzip';
+  if (isCompressed) headers.push(protocol === 'connect' ? 'content-encoding' : 'grpc-encoding', 'gzip');
   if (protocol === 'connect') {
     sendWhole(outlet, 200, headers, data);
     return;
@@ -71,13 +71,12 @@ export function endStream(outlet: Outlet, { protocol }: Wire, failure: ConnectEr
   }
 }
 
-function headersOf(contentType: string, requestId: string): Record<string, string> {
-  return { 'content-type': contentType, 'x-request-id': requestId };
+function headersOf(contentType: string, requestId: string): string[] {
+  return ['content-type', contentType, 'x-request-id', requestId];
 }
 
 /** Its length is told. */
-function sendWhole(outlet: Outlet, status: number, headers: Record<string, string>, body: Uint8Array): void {
-  headers['content-length'] = String(body.byteLength);
-  outlet.begin(status, headers, false);
+function sendWhole(outlet: Outlet, status: number, headers: readonly string[], body: Uint8Array): void {
+  outlet.begin(status, [...headers, 'content-length', String(body.byteLength)], false);
   outlet.end(body);
 }

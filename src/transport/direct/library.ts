@@ -30,13 +30,13 @@ export async function answerByLibrary(
   const { status, header, trailer, ...answer } = await rewriter.answer(await answered);
   function begin(): void {
     if (outlet.hasBegun) return;
-    const headers = { ...toHeaderFields(header), 'x-request-id': call.context.requestId };
-    outlet.begin(status, headers, trailer !== undefined);
+    const headers = Object.entries(toHeaderFields(header)).flat();
+    outlet.begin(status, [...headers, 'x-request-id', call.context.requestId], trailer !== undefined);
   }
   for await (const chunk of answer.body ?? []) {
     if (call.isEnded) return;
     begin();
-    if (!outlet.write(rewriter.chunk(chunk))) await outlet.untilWritable();
+    if (!outlet.write([rewriter.chunk(chunk)])) await outlet.untilWritable();
   }
   begin();
   if (trailer !== undefined) rewriter.trailer(trailer);

@@ -5,10 +5,13 @@ import { stopUnreadStream } from '../unread-body.ts';
 /** Where the answer of a call goes, whichever version of HTTP it came by. What is given to one whose caller has left is dropped. */
 export interface Outlet {
   readonly hasBegun: boolean;
-  /** @param hasTrailers whether `end` will be given trailers. */
-  begin(status: number, headers: Readonly<Record<string, string>>, hasTrailers: boolean): void;
-  /** False: the connection has enough for now; see {@link Outlet.untilWritable}. */
-  write(chunk: Uint8Array): boolean;
+  /**
+   * @param headers names and values in turn: Node.js sends them as they are, and keeps no object of them for as long as the call lives.
+   * @param hasTrailers whether `end` will be given trailers.
+   */
+  begin(status: number, headers: readonly string[], hasTrailers: boolean): void;
+  /** Writes chunks together. False: the connection has enough for now; see {@link Outlet.untilWritable}. */
+  write(chunks: readonly Uint8Array[]): boolean;
   /** Resolves when the connection takes more, or is gone. */
   untilWritable(): Promise<void>;
   end(chunk?: Uint8Array, trailers?: Readonly<Record<string, string>>): void;
@@ -28,13 +31,13 @@ export class Http2Outlet implements Outlet {
     return this.#stream.headersSent;
   }
 
-  begin(status: number, headers: Readonly<Record<string, string>>, hasTrailers: boolean): void {
+  begin(status: number, headers: readonly string[], hasTrailers: boolean): void {
     if (this.#isGone) return;
-    this.#stream.respond({ ':status': status, ...headers }, hasTrailers ? WITH_TRAILERS : undefined);
+    this.#stream.respond([':status', String(status), ...headers], hasTrailers ? WITH_TRAILERS : undefined);
   }
 
-  write(chunk: Uint8Array): boolean {
-    return this.#isGone || this.#stream.write(chunk);
+  write(chunks: readonly Uint8Array[]): boolean {
+    return this.#isGone || writeTogether(this.#stream, chunks);
   }
 
   untilWritable(): Promise<void> {
@@ -59,6 +62,8 @@ export class Http2Outlet implements Outlet {
 }
 
 const WITH_TRAILERS = { waitForTrailers: true };
+const LAST = ['connection', 'close'];
+const MAX_JOINED_BYTES = 16 * 1024;
 
 /** A response of HTTP/1.1, which has no trailers. */
 export class Http1Outlet implements Outlet {
@@ -75,13 +80,12 @@ export class Http1Outlet implements Outlet {
     return this.#response.headersSent;
   }
 
-  begin(status: number, headers: Readonly<Record<string, string>>): void {
-    if (this.#isDraining()) this.#response.setHeader('connection', 'close');
-    this.#response.writeHead(status, headers);
+  begin(status: number, headers: readonly string[]): void {
+    this.#response.writeHead(status, this.#isDraining() ? [...headers, ...LAST] : [...headers]);
   }
 
-  write(chunk: Uint8Array): boolean {
-    return this.#response.destroyed || this.#response.write(chunk);
+  write(chunks: readonly Uint8Array[]): boolean {
+    return this.#response.destroyed || writeTogether(this.#response, chunks);
   }
 
   untilWritable(): Promise<void> {
@@ -89,12 +93,28 @@ export class Http1Outlet implements Outlet {
   }
 
   end(chunk?: Uint8Array): void {
-    this.#response.end(chunk);
+    // As text of single bytes a small body leaves in one piece with the headers.
+    if (chunk === undefined || chunk.byteLength > MAX_JOINED_BYTES) this.#response.end(chunk);
+    else this.#response.end(textOf(chunk), 'latin1');
   }
 
   destroy(): void {
     this.#response.destroy();
   }
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
+}
+
+function writeTogether(writable: ServerHttp2Stream | ServerResponse, chunks: readonly Uint8Array[]): boolean {
+  const [first] = chunks;
+  if (chunks.length === 1 && first !== undefined) return writable.write(first);
+  writable.cork();
+  let isWritable = true;
+  for (const chunk of chunks) isWritable = writable.write(chunk);
+  writable.uncork();
+  return isWritable;
 }
 
 function untilDrained(writable: ServerHttp2Stream | ServerResponse): Promise<void> {

@@ -1,6 +1,7 @@
 import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf';
 import type { ConnectRouter, HandlerContext } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import type { Batched } from '../../rpc/fields/batched.ts';
 
 /** An rpc that takes one message, and both ways to serve it. */
 export type DirectRpc = UnaryRpc | StreamRpc;
@@ -17,7 +18,7 @@ export interface UnaryRpc {
 export interface StreamRpc {
   readonly kind: 'stream';
   readonly method: DescMethodServerStreaming;
-  readonly serve: (request: Message, context: HandlerContext) => AsyncIterable<Message>;
+  readonly serve: (request: Message, context: HandlerContext) => AsyncIterable<Message> | Batched<Message>;
   readonly byLibrary: UniversalHandler;
 }
 

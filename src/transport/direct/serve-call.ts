@@ -1,5 +1,6 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Validate } from '../../rpc/checks/validation.ts';
+import { Batched } from '../../rpc/fields/batched.ts';
 import { noteFailure } from '../call-interceptor.ts';
 import type { RpcCall } from '../rpc-call.ts';
 import { beginStream, endStream, sendError, sendMessage } from './answers.ts';
@@ -54,12 +55,23 @@ export function createServeCall(
   ) {
     const { wire } = head;
     const { output } = rpc.method;
-    for await (const answer of rpc.serve(request, new CallHandlerContext(head, call))) {
+    async function send(answers: readonly Message[]): Promise<void> {
       if (call.isEnded) return;
       if (!outlet.hasBegun) beginStream(outlet, wire, call.context.requestId);
-      const isWritable = outlet.write(encodeShared(wire.codec, output, asMessage(output, answer)));
-      if (!isWritable) await outlet.untilWritable();
-      if (call.isEnded) return;
+      const chunks = answers.map((answer) => encodeShared(wire.codec, output, asMessage(output, answer)));
+      if (!outlet.write(chunks)) await outlet.untilWritable();
+    }
+    const answers = rpc.serve(request, new CallHandlerContext(head, call));
+    if (answers instanceof Batched) {
+      for await (const batch of answers.batches) {
+        await send(batch);
+        if (call.isEnded) return;
+      }
+    } else {
+      for await (const answer of answers) {
+        await send([answer]);
+        if (call.isEnded) return;
+      }
     }
     if (call.stopReason !== undefined) throw call.stopReason;
     if (!outlet.hasBegun) beginStream(outlet, wire, call.context.requestId);

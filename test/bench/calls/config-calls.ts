@@ -28,6 +28,7 @@ export function concordConfigGet(layers: readonly ConfigLayer[]): Call {
     requests: names.map(({ application, entry: { key } }) =>
       toBinary(GetRequestSchema, create(GetRequestSchema, { application, key, consistency: SERIALIZABLE })),
     ),
+    isAnyKeyLikeAll: true,
     minAnswerBytes: VALUE_BYTES,
     check(answer, index) {
       const { item } = fromBinary(GetResponseSchema, answer);
@@ -64,6 +65,7 @@ export function concordResolve(resolutions: readonly Resolution[]): Call {
       const request = { application, profiles: [...profiles], consistency: SERIALIZABLE };
       return toBinary(ResolveRequestSchema, create(ResolveRequestSchema, request));
     }),
+    isAnyKeyLikeAll: true,
     minAnswerBytes: VALUE_BYTES,
     check(answer, index) {
       const { items } = fromBinary(ResolveResponseSchema, answer);

@@ -55,6 +55,7 @@ export function concordDiscover(services: readonly SeededService[]): Call {
     requests: services.map(({ name: service }) =>
       toBinary(DiscoverRequestSchema, create(DiscoverRequestSchema, { service, consistency: SERIALIZABLE })),
     ),
+    isAnyKeyLikeAll: true,
     minAnswerBytes: MIN_INSTANCE_BYTES,
     check(answer, index) {
       const { instances } = fromBinary(DiscoverResponseSchema, answer);
@@ -71,6 +72,7 @@ export function concordPick(services: readonly SeededService[]): Call {
     requests: services.map(({ name: service }) =>
       toBinary(PickRequestSchema, create(PickRequestSchema, { service, consistency: SERIALIZABLE })),
     ),
+    isAnyKeyLikeAll: true,
     minAnswerBytes: MIN_INSTANCE_BYTES,
     check(answer, index) {
       const { instance } = fromBinary(PickResponseSchema, answer);

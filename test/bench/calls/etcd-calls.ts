@@ -14,9 +14,10 @@ const FIELD = {
   headerRevision: 3,
   rangeKvs: 2,
   kvValue: 5,
-  txnSuccess: 3,
+  txnSuccess: 2,
   operationPut: 2,
   txnSucceeded: 2,
+  txnResponses: 3,
 } as const;
 
 /** Range of one key over gRPC, linearizable as by default; etcd and its grpc-proxy take it. */
@@ -46,6 +47,7 @@ export interface PrefixQuery {
 export function etcdSerializableRange(entries: readonly Entry[]): Call {
   return {
     ...etcdRange(entries),
+    isAnyKeyLikeAll: true,
     requests: entries.map(({ key }) =>
       new BinaryWriter()
         .tag(FIELD.key, WireType.LengthDelimited)
@@ -72,6 +74,7 @@ export function etcdPrefixRange(queries: readonly PrefixQuery[], minAnswerBytes:
         .bool(true)
         .finish(),
     ),
+    isAnyKeyLikeAll: true,
     minAnswerBytes,
     check(answer, index) {
       const query = queries[index];
@@ -98,7 +101,9 @@ export function etcdTxn(batches: readonly (readonly Entry[])[]): Call {
       return txn.finish();
     }),
     minAnswerBytes: 1,
-    check(answer) {
+    check(answer, index) {
+      const { length: puts } = messageFields(answer, FIELD.txnResponses);
+      if (puts !== batches[index]?.length) throw new Error(`a transaction did ${puts} Puts`);
       if (integerField(answer, FIELD.txnSucceeded) !== 1n) throw new Error('the transaction did not succeed');
       expectWritten(integerField(bytesField(answer, FIELD.header), FIELD.headerRevision));
     },

@@ -10,6 +10,8 @@ export interface Call {
   readonly minAnswerBytes: number;
   /** Reads an answer whole and throws unless it is the right one to `requests[index]`; some answers are held to it. */
   readonly check: (answer: Buffer, index: number) => void;
+  /** Whether calls for a few keys cost a server what calls for all do: what it reads is in its memory, and not asked for. */
+  readonly isAnyKeyLikeAll?: boolean;
 }
 
 /** What the driver knows of a call that is on its way. */

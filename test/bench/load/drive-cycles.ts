@@ -1,5 +1,5 @@
 import { type Caller, openCaller } from './caller.ts';
-import type { LoadShape } from './drive.ts';
+import type { LoadShape } from './load.ts';
 
 /** Does one cycle of calls, each after the answer to the one before. `index` is how many cycles of all clients began before. */
 export type Cycle = (index: number) => Promise<void>;

@@ -1,119 +1,53 @@
-// bench/load: the load generator, a closed loop in this process over raw sockets.
-// h2load and wrk are not used: h2load sends one body only, so all its gRPC calls would be for one key, and it sees no grpc-status.
+import type { Call } from './call.ts';
+import { driveClosedLoop } from './closed-loop.ts';
+import { driveWithH2load } from './h2load.ts';
+import type { Driver, LoadResult, LoadShape } from './load.ts';
+import type { LoadTools } from './load-tools.ts';
+import { driveWithWrk } from './wrk.ts';
 
-import { median } from '../statistics.ts';
-import type { Call, CallConnection, OpenCall } from './call.ts';
-import { createHttp1Connector } from './http1-connection.ts';
-import { createHttp2Connector } from './http2-connection.ts';
-
-/** What the results call this driver. */
-export const DRIVER = 'own closed loop, node:net, one thread';
-
-/** How much is asked at once. */
-export interface LoadShape {
-  readonly connections: number;
-  /** Calls open at once on each connection. */
-  readonly inFlight: number;
+/** One server and what it is asked for. */
+export interface Load {
+  readonly port: number;
+  readonly call: Call;
+  readonly shape: LoadShape;
 }
 
-/** What one load came to. */
-export interface LoadResult {
-  /** Successes in the time that counts, per second. */
-  readonly perSecond: number;
-  /** From sending a call to its answer, in the time that counts. */
-  readonly medianMs: number;
-  /** All successes, also those before and after the time that counts. */
-  readonly answers: number;
-  /** CPU time of this process as a share of one core. */
-  readonly driverCpuShare: number;
+/** What loads are made with. */
+export interface DriveOptions {
+  readonly tools: LoadTools;
+  readonly signal: AbortSignal;
 }
-
-/** Before the time that counts, as a share of it: connections are new, and the server may have been idle. */
-const LEAD_IN_SHARE = 0.1;
-const LAST_ANSWERS_TIMEOUT_MS = 10_000;
-const CHECK_EVERY = 64;
 
 /**
- * Keeps `shape.inFlight` calls open on each connection for `seconds`, walking through the call's requests in order over all
- * connections.
- *
- * @throws Error at the first answer that is no success, is too short, or is not the right one; `signal.reason` on abort.
+ * Chooses who makes loads that are to be compared: a tool where all of them can be made by it, since a process in C costs less
+ * beside what it measures, and the loop of our own elsewhere. That is where latency counts, calls of one row differ in protocol,
+ * or calls over gRPC have to be for keys that are spread, since h2load sends one body only.
  */
-export async function drive(
-  port: number,
-  call: Call,
-  shape: LoadShape,
-  seconds: number,
-  { signal }: { readonly signal: AbortSignal },
-): Promise<LoadResult> {
-  signal.throwIfAborted();
-  const { promise: finished, resolve: finish, reject: fail } = Promise.withResolvers<void>();
-  finished.catch(() => {});
-  const connect =
-    call.protocol === 'grpc' ? createHttp2Connector(port, call) : createHttp1Connector(port, call);
-  const connections: CallConnection[] = [];
-  const latenciesMs: number[] = [];
-  let sent = 0;
-  let answers = 0;
-  let openCalls = 0;
-  let countFromMs = 0;
-  let countUntilMs = 0;
-
-  async function openConnection(): Promise<void> {
-    const onFailure = (error: Error) =>
-      fail(new Error(`${call.path} on port ${port}: ${error.message}`, { cause: error }));
-    const onAnswer = (open: OpenCall, message: Buffer) => {
-      const now = performance.now();
-      checkAnswer(call, open.index, message, answers);
-      answers += 1;
-      openCalls -= 1;
-      if (now >= countFromMs && now < countUntilMs) latenciesMs.push(now - open.sentAtMs);
-      if (now < countUntilMs) sendNext(connection);
-      else if (openCalls === 0) finish();
-    };
-    const connection = await connect({ onAnswer, onFailure });
-    connections.push(connection);
-  }
-
-  function sendNext(connection: CallConnection): void {
-    connection.send(sent % call.requests.length);
-    sent += 1;
-    openCalls += 1;
-  }
-
-  const abort = () => fail(signal.reason);
-  signal.addEventListener('abort', abort);
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    await Promise.all(Array.from({ length: shape.connections }, openConnection));
-    const totalMs = seconds * (1 + LEAD_IN_SHARE) * 1_000;
-    countUntilMs = performance.now() + totalMs;
-    countFromMs = countUntilMs - seconds * 1_000;
-    const late = new Error(`${call.path} on port ${port}: calls were left without answer`);
-    timer = setTimeout(() => fail(late), totalMs + LAST_ANSWERS_TIMEOUT_MS);
-    const cpuBefore = process.cpuUsage();
-    for (const connection of connections) {
-      for (let calls = 0; calls < shape.inFlight; calls += 1) sendNext(connection);
-      connection.flush();
-    }
-    await finished;
-    const cpu = process.cpuUsage(cpuBefore);
-    return {
-      perSecond: latenciesMs.length / seconds,
-      medianMs: median(latenciesMs),
-      answers,
-      driverCpuShare: (cpu.user + cpu.system) / 1_000 / totalMs,
-    };
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-    for (const connection of connections) connection.close();
-  }
+export function chooseDriver(loads: readonly Omit<Load, 'port'>[], tools: LoadTools): Driver {
+  const isBusy = loads.every(({ shape }) => shape.connections * shape.inFlight > 1);
+  if (isBusy && tools.wrk !== undefined && loads.every(({ call }) => call.protocol === 'json')) return 'wrk';
+  if (
+    isBusy &&
+    tools.h2load !== undefined &&
+    loads.every(({ call }) => call.protocol === 'grpc' && call.isAnyKeyLikeAll)
+  )
+    return 'h2load';
+  return 'own';
 }
 
-function checkAnswer(call: Call, index: number, message: Buffer, count: number): void {
-  if (message.length < call.minAnswerBytes) {
-    throw new Error(`an answer of ${message.length} bytes; at least ${call.minAnswerBytes} were expected`);
+/** Loads one server for `seconds`. @throws Error at an answer that is no success; `signal.reason` on abort */
+export function drive(
+  driver: Driver,
+  { port, call, shape }: Load,
+  seconds: number,
+  { tools, signal }: DriveOptions,
+): Promise<LoadResult> {
+  switch (driver) {
+    case 'own':
+      return driveClosedLoop(port, call, shape, seconds, { signal });
+    case 'h2load':
+      return driveWithH2load(tools.h2load ?? driver, port, call, shape, seconds, { signal });
+    case 'wrk':
+      return driveWithWrk(tools.wrk ?? driver, port, call, shape, seconds, { signal });
   }
-  if (count % CHECK_EVERY === 0) call.check(message, index);
 }

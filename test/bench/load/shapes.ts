@@ -1,4 +1,4 @@
-import type { LoadShape } from './drive.ts';
+import type { LoadShape } from './load.ts';
 
 /** gRPC: 100 calls open at once. */
 export const GRPC_SHAPE: LoadShape = { connections: 4, inFlight: 25 };

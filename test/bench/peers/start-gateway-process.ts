@@ -17,13 +17,22 @@ const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
 const READY_TIMEOUT_MS = 30_000;
 
 /**
- * Starts `node src/main.ts` on an etcd that runs.
+ * Starts `node src/main.js` on an etcd that runs.
  *
- * @param options `profileDir` is where it leaves a CPU profile when it ends. Default: it is not profiled.
+ * @param options `profileDir` is where it leaves a CPU profile when it ends. Default: it is not profiled. `env` holds further
+ * settings by their names in the environment. Default: none.
  */
 export async function startGatewayProcess(
   etcdEndpoint: string,
-  { profileDir, signal }: { readonly profileDir?: string | undefined; readonly signal: AbortSignal },
+  {
+    profileDir,
+    env = {},
+    signal,
+  }: {
+    readonly profileDir?: string | undefined;
+    readonly env?: Readonly<Record<string, string>>;
+    readonly signal: AbortSignal;
+  },
 ): Promise<GatewayProcess> {
   const port = await findFreePort('127.0.0.1');
   const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`];
@@ -32,12 +41,13 @@ export async function startGatewayProcess(
   const child = started.use(
     startChildProcess({
       command: process.execPath,
-      args: [...profiling, 'src/main.ts'],
+      args: [...profiling, 'src/main.js'],
       cwd: REPOSITORY,
       env: {
         ETCD_ENDPOINTS: etcdEndpoint,
         CONCORD_LISTEN: `127.0.0.1:${port}`,
         CONCORD_LOG_LEVEL: 'warn',
+        ...env,
       },
     }),
   );

@@ -1,10 +1,10 @@
 // bench/peers: the servers that are measured, each a process of its own on a free port of loopback.
 // All end with the bench, and their data with them.
 
-import { findTestEtcd } from '../../support/find-test-etcd.ts';
 import { openTempDir } from '../../support/open-temp-dir.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
+import { findBenchEtcd } from './find-bench-etcd.ts';
 import { type GatewayProcess, startGatewayProcess } from './start-gateway-process.ts';
 import { startGrpcProxy } from './start-grpc-proxy.ts';
 
@@ -18,6 +18,8 @@ export interface Peers extends AsyncDisposable {
   startAnotherEtcd(): Promise<TestEtcd>;
   /** Starts one more gateway, on another etcd; it is profiled where the first one is. */
   startAnotherGateway(etcdEndpoint: string): Promise<GatewayProcess>;
+  /** Starts one more gateway on the first etcd, with a worker for each core. */
+  startGatewayOnAllCores(): Promise<GatewayProcess>;
 }
 
 /** etcd's own timing, since tests use a faster one, and room for the history of a run's writes. */
@@ -26,6 +28,9 @@ const ETCD_ARGS = [
   '--election-timeout=1000',
   `--quota-backend-bytes=${8 * 2 ** 30}`,
 ];
+
+/** The setting that has a gateway use every core. */
+const ALL_CORES: Readonly<Record<string, string>> = { CONCORD_WORKERS: 'auto' };
 
 /**
  * Starts etcd, its grpc-proxy and one gateway. etcd does not sync to disk: what is measured is the work, not the disk, and
@@ -37,7 +42,7 @@ export async function startPeers(options: {
   readonly signal: AbortSignal;
 }): Promise<Peers> {
   const { profileDir, signal } = options;
-  const { binary } = await findTestEtcd(options.etcdBinary);
+  const binary = await findBenchEtcd(options.etcdBinary);
   await using started = new AsyncDisposableStack();
   const folder = started.use(await openTempDir());
   const startAnotherEtcd = () => startEtcd({ binary, args: ETCD_ARGS });
@@ -45,6 +50,8 @@ export async function startPeers(options: {
   const etcd = started.use(await startAnotherEtcd());
   const grpcProxy = started.use(await startGrpcProxy(binary, etcd.endpoint, { cwd: folder.path, signal }));
   const gateway = started.use(await startAnotherGateway(etcd.endpoint));
+  const startGatewayOnAllCores = () =>
+    startGatewayProcess(etcd.endpoint, { profileDir, env: ALL_CORES, signal });
   const running = started.move();
   return {
     etcd,
@@ -52,6 +59,7 @@ export async function startPeers(options: {
     gateway,
     startAnotherEtcd,
     startAnotherGateway,
+    startGatewayOnAllCores,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

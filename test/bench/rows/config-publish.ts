@@ -1,10 +1,10 @@
 import { concordPublish } from '../calls/config-calls.ts';
 import { publishAll, rawPrefix, someApplications } from '../calls/config-entries.ts';
 import { etcdTxn } from '../calls/etcd-calls.ts';
-import type { LoadResult, LoadShape } from '../load/drive.ts';
+import type { LoadResult, LoadShape } from '../load/load.ts';
 import { LONE_SHAPE } from '../load/shapes.ts';
 import { compact } from '../peers/etcd-json.ts';
-import { measureRounds, rates } from '../rounds.ts';
+import { driverOf, measureRounds, rates } from '../rounds.ts';
 import type { Finding, Row } from '../row.ts';
 
 const ITEMS = 100;
@@ -50,6 +50,7 @@ export const configPublish: Row = {
       concord: select(results('Concord')),
       peer: { name: 'etcd itself', values: select(results('etcd')) },
       compares: 'ratio',
+      ...driverOf(results('Concord')),
     });
     const lone = await measure('one at a time', LONE_SHAPE);
     const busy = await measure('8 at once', BUSY_SHAPE);

@@ -3,7 +3,7 @@ import { publishAll, rawPrefix, someItems } from '../calls/config-entries.ts';
 import { VALUE_BYTES } from '../calls/entries.ts';
 import { etcdPrefixRange } from '../calls/etcd-calls.ts';
 import { GRPC_SHAPE } from '../load/shapes.ts';
-import { measureRounds, rates } from '../rounds.ts';
+import { driverOf, measureRounds, rates } from '../rounds.ts';
 import type { Row } from '../row.ts';
 
 const APPLICATIONS = 20;
@@ -40,6 +40,7 @@ export const configResolve: Row = {
         concord: rates(results('Concord')),
         peer: { name: 'etcd itself', values: rates(results('etcd')) },
         compares: 'ratio',
+        ...driverOf(results('Concord')),
       },
     ];
   },

@@ -1,3 +1,4 @@
+import { deliverBursts } from '../deliver-bursts.ts';
 import type { Finding, Row } from '../row.ts';
 import { CONCORD, ETCD, measureWatched, type Watched } from '../watched.ts';
 
@@ -17,11 +18,12 @@ interface FanOut {
 /** Deliveries of writes to many subscribers. */
 export const fanOut: Row = {
   name: 'fan-out',
+  isBar: true,
   describes:
     "deliveries to 1,000 subscribers of one prefix, 10 connections × 100 streams, against etcd's own Watch",
   async measure(bench) {
     const row = { name: 'fan-out', prefix: '/bench/fan-out/', shape: SHAPE };
-    const results = await measureWatched(bench, row, deliverBursts);
+    const results = await measureWatched(bench, row, deliver);
     const rates = (name: string) => results(name).map(({ perSecond }) => perSecond);
     const watches = (name: string) => results(name).map(({ etcdWatches }) => etcdWatches);
     const findings: readonly Finding[] = [
@@ -46,16 +48,9 @@ export const fanOut: Row = {
   },
 };
 
-/** From the first Put of a burst to its last event at the last subscriber. */
-async function deliverBursts(watched: Watched, seconds: number): Promise<FanOut> {
-  const { subscribers, writer, etcdWatches } = watched;
-  let deliveries = 0;
-  let totalMs = 0;
-  while (totalMs < seconds * 1_000) {
-    const startedAtMs = performance.now();
-    const [lastAtMs] = await Promise.all([subscribers.receive(BURST_PUTS), writer.write(BURST_PUTS)]);
-    totalMs += lastAtMs - startedAtMs;
-    deliveries += BURST_PUTS * subscribers.count;
-  }
-  return { perSecond: (deliveries / totalMs) * 1_000, etcdWatches };
+async function deliver(watched: Watched, seconds: number): Promise<FanOut> {
+  return {
+    perSecond: await deliverBursts(watched, BURST_PUTS, seconds),
+    etcdWatches: watched.etcdWatches,
+  };
 }

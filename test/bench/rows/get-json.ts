@@ -3,12 +3,13 @@ import { spreadEntries } from '../calls/entries.ts';
 import { etcdRangeJson } from '../calls/etcd-calls.ts';
 import { JSON_SHAPE } from '../load/shapes.ts';
 import { seed } from '../peers/etcd-json.ts';
-import { measureRounds, rates } from '../rounds.ts';
+import { driverOf, measureRounds, rates } from '../rounds.ts';
 import type { Row } from '../row.ts';
 
 /** Linearizable Get as Connect JSON over HTTP/1.1. */
 export const getJson: Row = {
   name: 'get-json',
+  isBar: true,
   describes: "linearizable Get as Connect JSON, 64 connections of HTTP/1.1, against etcd's JSON gateway",
   async measure(bench) {
     const { etcd, gateway } = bench.peers;
@@ -25,6 +26,7 @@ export const getJson: Row = {
         concord: rates(results('Concord')),
         peer: { name: 'etcd JSON gateway', values: rates(results('JSON gateway')) },
         compares: 'ratio',
+        ...driverOf(results('Concord')),
         target: { kind: 'at-least', bar: 1.3, nextBar: 2 },
       },
     ];

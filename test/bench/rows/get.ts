@@ -3,12 +3,13 @@ import { spreadEntries } from '../calls/entries.ts';
 import { etcdRange } from '../calls/etcd-calls.ts';
 import { GRPC_SHAPE } from '../load/shapes.ts';
 import { seed } from '../peers/etcd-json.ts';
-import { measureRounds, rates } from '../rounds.ts';
+import { driverOf, measureRounds, rates } from '../rounds.ts';
 import type { Finding, Row } from '../row.ts';
 
 /** Linearizable Get over gRPC, 100 in flight. */
 export const get: Row = {
   name: 'get',
+  isBar: true,
   describes: 'linearizable Get over gRPC, 4 connections × 25 streams, against etcd and its grpc-proxy',
   async measure(bench) {
     const { etcd, grpcProxy, gateway } = bench.peers;
@@ -26,6 +27,7 @@ export const get: Row = {
       unit: 'per second',
       concord: rates(results('Concord')),
       compares: 'ratio',
+      ...driverOf(results('Concord')),
     } as const;
     const findings: readonly Finding[] = [
       {

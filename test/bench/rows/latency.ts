@@ -1,15 +1,16 @@
 import { concordGet } from '../calls/concord-calls.ts';
 import { spreadEntries } from '../calls/entries.ts';
 import { etcdRange } from '../calls/etcd-calls.ts';
-import type { LoadResult } from '../load/drive.ts';
+import type { LoadResult } from '../load/load.ts';
 import { LONE_SHAPE } from '../load/shapes.ts';
 import { seed } from '../peers/etcd-json.ts';
-import { measureRounds } from '../rounds.ts';
+import { driverOf, measureRounds } from '../rounds.ts';
 import type { Row } from '../row.ts';
 
 /** What the gateway adds to the latency of a lone Get. */
 export const latency: Row = {
   name: 'latency',
+  isBar: true,
   describes: 'latency that the gateway adds to a lone linearizable Get over gRPC, at the median',
   async measure(bench) {
     const { etcd, gateway } = bench.peers;
@@ -26,6 +27,7 @@ export const latency: Row = {
         concord: medians(results('Concord')),
         peer: { name: 'etcd itself', values: medians(results('etcd')) },
         compares: 'difference',
+        ...driverOf(results('Concord')),
         target: { kind: 'at-most', bar: 0.5, nextBar: 0.2 },
       },
     ];

@@ -5,8 +5,8 @@ import {
   type LockClient,
   type OpenLockClient,
 } from '../calls/lock-calls.ts';
-import type { LoadShape } from '../load/drive.ts';
 import { type CycleClient, driveCycles } from '../load/drive-cycles.ts';
+import type { LoadShape } from '../load/load.ts';
 import { GRPC_SHAPE, LONE_SHAPE } from '../load/shapes.ts';
 import { expectNoLocks, LOCK_NAMES } from '../locks.ts';
 import type { Bench, Finding, Row } from '../row.ts';

@@ -2,13 +2,14 @@ import { concordPut } from '../calls/concord-calls.ts';
 import { spreadEntries } from '../calls/entries.ts';
 import { etcdPut, etcdPutJson } from '../calls/etcd-calls.ts';
 import { GRPC_SHAPE, JSON_100_SHAPE } from '../load/shapes.ts';
-import { rates } from '../rounds.ts';
+import { driverOf, rates } from '../rounds.ts';
 import type { Finding, Row } from '../row.ts';
 import { measureWrites } from '../writes.ts';
 
 /** Put of distinct keys over gRPC, 100 in flight. */
 export const put: Row = {
   name: 'put',
+  isBar: true,
   describes:
     'Put of distinct keys over gRPC, 4 connections × 25 streams, against etcd, its JSON gateway and its grpc-proxy',
   async measure(bench) {
@@ -28,6 +29,7 @@ export const put: Row = {
       unit: 'per second',
       concord: rates(results('Concord')),
       compares: 'ratio',
+      ...driverOf(results('Concord')),
     } as const;
     const findings: readonly Finding[] = [
       { ...common, peer: { name: 'etcd grpc-proxy', values: rates(results('grpc-proxy')) } },

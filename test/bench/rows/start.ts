@@ -4,6 +4,7 @@ import type { Row } from '../row.ts';
 /** How soon a gateway is ready, with etcd running. */
 export const start: Row = {
   name: 'start',
+  isBar: true,
   describes: 'time from the start of the process until /readyz answers 200, etcd running',
   async measure(bench) {
     const readyAfterMs: number[] = [];

@@ -16,6 +16,7 @@ const PREFIX = '/bench/subscriber-memory/';
 /** What an idle subscriber costs. Each round has servers of its own, since memory that was used once stays taken. */
 export const subscriberMemory: Row = {
   name: 'subscriber-memory',
+  isBar: true,
   describes:
     "resident memory of an idle subscriber, of 10,000 on 20 connections × 500 streams, at most 3 rounds, against etcd's own Watch",
   async measure(bench) {

@@ -167,6 +167,7 @@ describe('concord serve and dev', { timeout: TIMEOUT_MS }, () => {
     for (const [args, shown] of [
       [['serve'], /"level":"info"/],
       [['dev', '--data-dir', folder.path], / debug /],
+      [['dev', '--data-dir', folder.path, '--workers', '2'], / debug .* worker=\d/],
     ] as const) {
       const cluster = args[0] === 'dev' ? { ETCD_ENDPOINTS: 'http://127.0.0.1:1' } : {};
       await using gateway = startCli(args, { env: { ...env, ...cluster } });

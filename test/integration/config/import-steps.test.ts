@@ -152,6 +152,7 @@ describe('an Import of more than one transaction takes', { timeout: TIMEOUT_MS }
     const clock: Clock = {
       now: () => systemClock.now(),
       wallMs: () => systemClock.wallMs() + 11 * 60_000,
+      soon: (run) => systemClock.soon(run),
       after: (ms, run) => systemClock.after(ms, run),
     };
     using _late = new SteppedImports({

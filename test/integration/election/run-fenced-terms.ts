@@ -2,9 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import type { CampaignResponse } from '../../../gen/concord/election/v1/election_service_pb.ts';
+import { makeClusterTrouble } from '../../support/make-cluster-trouble.ts';
 import { openClients } from '../../support/open-clients.ts';
 import { startEtcdCluster } from '../../support/start-etcd-cluster.ts';
-import { makeLockTrouble, startReplaceableGateway } from '../lock/make-lock-trouble.ts';
+import { startReplaceableGateway } from '../../support/start-replaceable-gateway.ts';
 import { type FencedWrite, runLeadingClient } from './leading-client.ts';
 import { readTermHistory, type TermHistory } from './term-history.ts';
 
@@ -49,7 +50,7 @@ export async function runFencedTerms(options: FencedTermsOptions): Promise<Fence
     writes.filter((write) => write.outcome === outcome).length;
 
   const over = new AbortController();
-  const trouble = makeLockTrouble(cluster, replicas, { everyMs: faultEveryMs, signal: over.signal });
+  const trouble = makeClusterTrouble(cluster, replicas, { everyMs: faultEveryMs, signal: over.signal });
   try {
     await Promise.all(
       Array.from({ length: candidates }, (_, i) =>

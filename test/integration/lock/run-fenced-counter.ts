@@ -1,11 +1,12 @@
 // Many clients that raise a few counters, each under a lock, while members of the cluster, connections and gateways go wrong.
 
 import { randomUUID } from 'node:crypto';
+import { makeClusterTrouble } from '../../support/make-cluster-trouble.ts';
 import { openClients } from '../../support/open-clients.ts';
 import { startEtcdCluster } from '../../support/start-etcd-cluster.ts';
+import { startReplaceableGateway } from '../../support/start-replaceable-gateway.ts';
 import { type CountedWrite, runCountingClient } from './counting-client.ts';
 import { type LockHistory, readLockHistory } from './lock-history.ts';
-import { makeLockTrouble, startReplaceableGateway } from './make-lock-trouble.ts';
 
 /** What is run. */
 export interface FencedCounterOptions {
@@ -58,7 +59,7 @@ export async function runFencedCounter(options: FencedCounterOptions): Promise<F
   const trouble =
     faultEveryMs === 0
       ? Promise.resolve(0)
-      : makeLockTrouble(cluster, replicas, { everyMs: faultEveryMs, signal });
+      : makeClusterTrouble(cluster, replicas, { everyMs: faultEveryMs, signal });
   // Without trouble there is no use in going on; it is awaited below.
   trouble.catch(() => over.abort());
   try {

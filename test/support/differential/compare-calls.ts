@@ -15,18 +15,20 @@ export interface Comparison {
   readonly atOnce?: number;
   /** @default answers that are deeply equal */
   readonly isSame?: IsSame;
+  readonly signal?: AbortSignal;
 }
 
 /** Sends random calls both ways. Throws with the first differences, and the seed that brings them again. */
 export async function compareCalls(
   both: BothWays,
-  { methods, calls, headers = {}, atOnce = 1, isSame }: Comparison,
+  { methods, calls, headers = {}, atOnce = 1, isSame, signal }: Comparison,
 ): Promise<void> {
   const seed = Math.floor(Math.random() * 2 ** 31);
   const differences: string[] = [];
   const waiting = fc.sample(randomCalls(methods, headers), { numRuns: calls, seed }).values();
   const work = async (): Promise<void> => {
     for (const call of waiting) {
+      signal?.throwIfAborted();
       const difference = await both.difference(call, isSame);
       if (difference !== undefined) differences.push(difference);
     }

@@ -39,6 +39,7 @@ const EXAMPLES: Readonly<Record<Name, readonly [string, string, string]>> = {
   etcdRetentionMs: ['1h', '2h', '1s'],
   watchHistoryBytes: ['65536', '131072', '1'],
   drainTimeoutMs: ['0s', '2s', '1'],
+  workers: ['2', 'auto', '0'],
   logLevel: ['debug', 'error', 'trace'],
   logFormat: ['json', 'text', 'xml'],
 };
@@ -219,5 +220,5 @@ function companionValue(name: Name, companion: Name): string {
 }
 
 function parsed(name: Name, value: string): unknown {
-  return DEFINITIONS[name].type.schema.parse(value);
+  return DEFINITIONS[name].type.read(value);
 }

@@ -6,12 +6,12 @@ const KEY = BYTES.toString('base64');
 
 describe('keys', () => {
   it.each(['a', '2026-01_A', '_-', 'x'.repeat(32)])('are read, the id being %s', (id) => {
-    expect(secretKeys.schema.parse(`${id}:${KEY}`)).toEqual([{ id, key: BYTES }]);
+    expect(secretKeys.read(`${id}:${KEY}`)).toEqual([{ id, key: BYTES }]);
   });
 
   it('stay in their order', () => {
-    const keys = secretKeys.schema.parse(`b:${KEY}, a:${KEY} ,c:${KEY}`);
-    expect(keys.map(({ id }) => id)).toEqual(['b', 'a', 'c']);
+    const keys = secretKeys.read(`b:${KEY}, a:${KEY} ,c:${KEY}`);
+    expect(keys?.map(({ id }) => id)).toEqual(['b', 'a', 'c']);
   });
 
   it.each([
@@ -30,17 +30,17 @@ describe('keys', () => {
     ['of one id', `a:${KEY},a:${Buffer.alloc(32).toString('base64')}`],
     ['with nothing behind the comma', `a:${KEY},`],
   ])('are not taken %s', (_, given) => {
-    expect(secretKeys.schema.safeParse(given).success).toBe(false);
+    expect(secretKeys.read(given)).toBeUndefined();
   });
 });
 
 describe('tokens', () => {
   it.each(['0123456789abcdef', '!"#$%&()*+-./:;<=>?@[]^_`{|}~', 'x'.repeat(1_000)])('may be %s', (token) => {
-    expect(list(secretToken).schema.parse(token)).toEqual([token]);
+    expect(list(secretToken).read(token)).toEqual([token]);
   });
 
   it('are separated by commas', () => {
-    expect(list(secretToken).schema.parse('0123456789abcdef, fedcba9876543210')).toEqual([
+    expect(list(secretToken).read('0123456789abcdef, fedcba9876543210')).toEqual([
       '0123456789abcdef',
       'fedcba9876543210',
     ]);
@@ -53,7 +53,5 @@ describe('tokens', () => {
     '0123456789abcdéf',
     '0123456789abcdef,',
     '0123456789\tabcdef',
-  ])('are not taken where one is %j', (token) =>
-    expect(list(secretToken).schema.safeParse(token).success).toBe(false),
-  );
+  ])('are not taken where one is %j', (token) => expect(list(secretToken).read(token)).toBeUndefined());
 });

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +15,7 @@ import {
   listenAddress,
   origin,
   path,
+  processCount,
   type SettingType,
   text,
 } from '../../../src/settings/setting-types.ts';
@@ -43,6 +44,24 @@ describe('a listening address', () => {
     'a:1/',
     'a b:1',
   ])('is not %j', (given) => expect(read(listenAddress, given)).toBe(REFUSED));
+});
+
+describe('a number of processes', () => {
+  it.each([
+    ['1', 1],
+    ['64', 64],
+  ])('is read from %s', (given, expected) => {
+    expect(read(processCount(64), given)).toBe(expected);
+  });
+
+  it('is that of the cores where it says auto, as far as its bound', () => {
+    expect(read(processCount(64), 'auto')).toBe(Math.min(availableParallelism(), 64));
+    expect(read(processCount(1), 'auto')).toBe(1);
+  });
+
+  it.each(['', '0', '-1', '65', '1.5', '2x', 'Auto'])('is not %j', (given) =>
+    expect(read(processCount(64), given)).toBe(REFUSED),
+  );
 });
 
 describe('an endpoint', () => {
@@ -252,6 +271,5 @@ const endpointLike = fc
 
 /** What a setting of this kind is read as. */
 function read<T>(type: SettingType<T>, given: string): T | typeof REFUSED {
-  const result = type.schema.safeParse(given);
-  return result.success ? result.data : REFUSED;
+  return type.read(given) ?? REFUSED;
 }

@@ -18,6 +18,10 @@ export class FakeClock implements Clock {
     return this.#nowMs;
   }
 
+  soon(run: () => void): void {
+    queueMicrotask(run);
+  }
+
   after(ms: number, run: () => void): () => void {
     const timer = { atMs: this.#nowMs + ms, run };
     this.#timers.add(timer);

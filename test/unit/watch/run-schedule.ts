@@ -2,7 +2,7 @@
 
 import { expect } from 'vitest';
 import { DomainError } from '../../../src/domain/errors.ts';
-import { createWatch, type Watch } from '../../../src/domain/watch/watch.ts';
+import { createBatchedWatch, oneByOne, type Watch } from '../../../src/domain/watch/watch.ts';
 import { WatchHub } from '../../../src/domain/watch/watch-hub.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeStore } from './fake-store.ts';
@@ -50,7 +50,7 @@ class Run {
   constructor(schedule: Schedule) {
     this.#schedule = schedule;
     this.#hub = this.#openHub();
-    this.#watch = createWatch(this.#hub, this.#store);
+    this.#watch = oneByOne(createBatchedWatch(this.#hub, this.#store));
   }
 
   async take(step: Step): Promise<void> {
@@ -113,7 +113,7 @@ class Run {
       case 'restart':
         this.#hub[Symbol.dispose]();
         this.#hub = this.#openHub();
-        this.#watch = createWatch(this.#hub, this.#store);
+        this.#watch = oneByOne(createBatchedWatch(this.#hub, this.#store));
         return;
       case 'setFailing':
         this.#store.isFailing = step.isFailing;

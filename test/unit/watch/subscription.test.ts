@@ -84,10 +84,11 @@ describe('Subscription', () => {
     controller.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
     await expect(subscription.pull(PULL_MS, controller)).rejects.toThrow('enough');
+    subscription.close();
     expect(test.clock.pendingTimers).toBe(0);
   });
 
-  it('leaves neither timers nor listeners from one pull to the next', async () => {
+  it('has one timer and one listener for all its pulls, and none in the end', async () => {
     const test = new HubUnderTest();
     using subscription = test.subscribe();
     const controller = new AbortController();
@@ -98,8 +99,22 @@ describe('Subscription', () => {
       await test.tellAll();
       await waiting;
     }
+    expect(test.clock.pendingTimers).toBe(1);
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    subscription.close();
     expect(test.clock.pendingTimers).toBe(0);
     expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+
+  it('is idle again and again, each time after as long', async () => {
+    const test = new HubUnderTest();
+    using subscription = test.subscribe();
+    for (let i = 1; i <= 3; i++) {
+      const waiting = subscription.pull(i * PULL_MS, new AbortController());
+      await settled();
+      test.clock.advance(PULL_MS);
+      expect(await waiting).toMatchObject({ kind: 'idle' });
+    }
   });
 
   it('loses nothing that comes between its waking and its reading', async () => {

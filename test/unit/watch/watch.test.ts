@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { prefixRange } from '../../../src/domain/key-range.ts';
 import { createView } from '../../../src/domain/watch/view.ts';
-import { createWatch, type WatchMessage, type WatchQuery } from '../../../src/domain/watch/watch.ts';
+import {
+  createBatchedWatch,
+  oneByOne,
+  type WatchMessage,
+  type WatchQuery,
+} from '../../../src/domain/watch/watch.ts';
 import { bytes, text } from './bytes.ts';
 import { HubUnderTest } from './hub-under-test.ts';
 import { settled } from './settled.ts';
@@ -11,7 +16,7 @@ const INTERVAL_MS = 1_000;
 /** A watch that is read one message at a time. */
 function opened(test: HubUnderTest, query: Partial<WatchQuery> = {}) {
   const controller = new AbortController();
-  const stream = createWatch(test.hub, test.store)(
+  const stream = oneByOne(createBatchedWatch(test.hub, test.store))(
     {
       view: createView({ range: prefixRange(bytes('k')) }),
       start: { kind: 'now' },

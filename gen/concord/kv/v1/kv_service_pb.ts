@@ -623,7 +623,8 @@ export const PutRequestSchema: GenMessage<PutRequest> = /*@__PURE__*/
  */
 export type PutResponse = Message<"concord.kv.v1.PutResponse"> & {
   /**
-   * The store revision of the write; of a call that changed nothing, the revision that this is true at.
+   * The store revision of the write. Puts of different keys that are under way at the same time may share one; those that
+   * follow each other, and those of one key, never do.
    *
    * @generated from field: int64 revision = 1;
    */
@@ -1336,7 +1337,7 @@ export const WatchResponse_Kind = {
   SYNCED: 2,
 
   /**
-   * All changes of one revision in the range watched, in `events`.
+   * All changes of one revision in the range watched, in `events`: those of one call, or of several at the same time.
    *
    * @generated from enum value: KIND_EVENTS = 3;
    */

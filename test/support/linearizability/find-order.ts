@@ -1,0 +1,186 @@
+// The search of Wing and Gong, "Testing and Verifying Concurrent Objects" (1993), with the memory of what was tried of Lowe,
+// "Testing for linearizability" (2017).
+//
+// Operations are taken one after the other, each as if it had happened at one moment between its call and its return: next may come
+// whatever was called before the first return of those that are left. Where none fits, the last one is put back. A set of
+// operations that leads to the same register a second time is not searched again.
+
+import { type Operation, revisionOf } from './history.ts';
+import { applyCall, NEW_REGISTER, type Register } from './register.ts';
+import { settleSeenWrites } from './settle-seen-writes.ts';
+
+/** Whether there is an order, as far as that was found out. */
+export type OrderSearch =
+  | { readonly kind: 'linearizable'; readonly order: readonly Operation[] }
+  | { readonly kind: 'notLinearizable' }
+  /** Given up after so many steps as were allowed. */
+  | { readonly kind: 'undecided' };
+
+/** A search that goes straight on takes one step for each operation. */
+const DEFAULT_MAX_STEPS = 500_000;
+
+/** Where a search begins, and when it ends. */
+export interface OrderSearchOptions {
+  /** @default a key that was never written */
+  readonly from?: Register;
+  /** @default 500,000 */
+  readonly maxSteps?: number;
+}
+
+/** One operation that was taken, and what else might have been in its place. */
+interface Step {
+  readonly taken: number;
+  readonly before: Register;
+  readonly others: number[];
+}
+
+/**
+ * Looks for an order of the operations on one key in which each has the outcome that it had. It is an order in real time, and in the
+ * revisions that etcd numbers its writes with. Operations of unknown outcome are in it where something shows that they happened.
+ */
+export function findOrder(history: readonly Operation[], options: OrderSearchOptions = {}): OrderSearch {
+  const { from = NEW_REGISTER, maxSteps = DEFAULT_MAX_STEPS } = options;
+  const operations = settleSeenWrites(history).toSorted((a, b) => a.calledAt - b.calledAt);
+  const search = new Search(operations);
+  let register = from;
+  let candidates = search.candidates();
+  const steps: Step[] = [];
+  const tried = new Set<string>();
+  for (let count = 0; count < maxSteps; count++) {
+    if (search.isOver) {
+      return { kind: 'linearizable', order: steps.flatMap(({ taken }) => operations[taken] ?? []) };
+    }
+    const next = candidates.pop();
+    if (next === undefined) {
+      const last = steps.pop();
+      if (last === undefined) return { kind: 'notLinearizable' };
+      search.putBack(last.taken);
+      register = last.before;
+      candidates = last.others;
+      continue;
+    }
+    const operation = operations[next];
+    const after = operation && applyCall(register, operation);
+    if (after === undefined) continue;
+    search.take(next);
+    const { value, version, modRevision, leastRevision } = after;
+    const state = `${search.taken} ${version} ${modRevision ?? '?'} ${leastRevision} ${value}`;
+    if (tried.has(state)) {
+      search.putBack(next);
+      continue;
+    }
+    tried.add(state);
+    // What changes nothing is as well here as it is anywhere later.
+    const others = after === register ? [] : candidates;
+    steps.push({ taken: next, before: register, others });
+    register = after;
+    candidates = search.candidates();
+  }
+  return { kind: 'undecided' };
+}
+
+/** Which operations are taken, by their places in the order of their calls. */
+class Search {
+  readonly #operations: readonly Operation[];
+  readonly #isTaken: boolean[];
+  /** Those that must be taken, and those that may be. */
+  readonly #known: readonly number[];
+  readonly #unknown: readonly number[];
+  /** Of the unknown ones that nothing tells apart, the one that was called before; -1: none, or it can be told apart. */
+  readonly #earlierTwin: readonly number[];
+  /** All of `#known` before this place are taken. */
+  #first = 0;
+
+  constructor(operations: readonly Operation[]) {
+    this.#operations = operations;
+    this.#isTaken = operations.map(() => false);
+    const all = [...operations.keys()];
+    const isUnknown = (i: number) => operations[i]?.outcome.kind === 'unknown';
+    this.#known = all.filter((i) => !isUnknown(i));
+    this.#unknown = all.filter(isUnknown);
+    this.#earlierTwin = findEarlierTwins(operations);
+  }
+
+  get isOver(): boolean {
+    return this.#first === this.#known.length;
+  }
+
+  /** Names the set of those that are taken. */
+  get taken(): string {
+    const ahead: number[] = [];
+    // None is taken that was called after the first return of those that are not.
+    for (const i of this.#window()) if (this.#isTaken[i]) ahead.push(i);
+    const unknown = this.#unknown.filter((i) => this.#isTaken[i]);
+    return `${this.#first}+${ahead.join()}+${unknown.join()}`;
+  }
+
+  take(index: number): void {
+    this.#isTaken[index] = true;
+    while (this.#isTaken[this.#known[this.#first] ?? -1]) this.#first += 1;
+  }
+
+  putBack(index: number): void {
+    this.#isTaken[index] = false;
+    const { outcome } = this.#operations[index] ?? {};
+    if (outcome === undefined || outcome.kind === 'unknown') return;
+    while (this.#first > 0 && (this.#known[this.#first - 1] ?? -1) >= index) this.#first -= 1;
+  }
+
+  /** Those that may come next, the best last. */
+  candidates(): number[] {
+    const window = this.#window();
+    const open = window.filter((i) => !this.#isTaken[i]);
+    const firstReturn = Math.min(...open.map((i) => this.#operations[i]?.returnedAt ?? 0));
+    const mayComeNext = (i: number) =>
+      !this.#isTaken[i] && (this.#operations[i]?.calledAt ?? firstReturn) < firstReturn;
+    return [
+      ...this.#unknown.filter((i) => mayComeNext(i) && this.#isTaken[this.#earlierTwin[i] ?? -1] !== false),
+      ...this.#leastRevisions(open.filter(mayComeNext)),
+    ];
+  }
+
+  /** Revisions never fall in the order, and what is known to have happened is in it: of these only the least can come next. */
+  #leastRevisions(indexes: readonly number[]): readonly number[] {
+    const revisions = indexes.map((i) => {
+      const operation = this.#operations[i];
+      return operation && revisionOf(operation);
+    });
+    let least: bigint | undefined;
+    for (const revision of revisions) {
+      if (revision !== undefined && (least === undefined || revision < least)) least = revision;
+    }
+    return indexes.filter((_, place) => revisions[place] === undefined || revisions[place] === least);
+  }
+
+  /** The known ones from the first that is not taken, up to those that were called after the first return of these. */
+  #window(): readonly number[] {
+    const window: number[] = [];
+    let firstReturn = Number.POSITIVE_INFINITY;
+    for (let place = this.#first; place < this.#known.length; place++) {
+      const index = this.#known[place] ?? -1;
+      const operation = this.#operations[index];
+      if (operation === undefined || operation.calledAt > firstReturn) break;
+      if (!this.#isTaken[index]) firstReturn = Math.min(firstReturn, operation.returnedAt);
+      window.push(index);
+    }
+    return window;
+  }
+}
+
+/**
+ * Finds the operations of unknown outcome that the search need take only after another, called earlier: all deletions, and all
+ * unconditional writes of values that nobody saw. In any order the later one could be replaced by the earlier one.
+ */
+function findEarlierTwins(operations: readonly Operation[]): readonly number[] {
+  const seen = new Set(operations.flatMap(({ outcome }) => (outcome.kind === 'found' ? outcome.value : [])));
+  const last = new Map<string, number>();
+  return operations.map((operation, i) => {
+    if (operation.outcome.kind !== 'unknown') return -1;
+    if (operation.kind === 'put') {
+      if (operation.expectedRevision !== undefined || seen.has(operation.value)) return -1;
+    }
+    const twin = last.get(operation.kind) ?? -1;
+    last.set(operation.kind, i);
+    return twin;
+  });
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import { createMetrics, type MetricsSnapshot } from '../../../src/telemetry/metrics.ts';
+import { readMetrics } from '../../bench/peers/metrics.ts';
+
+const LABELS = { rpc: 'x', protocol: 'grpc' };
+const ENDED = { ...LABELS, code: 'ok', reason: '' };
+
+describe('metrics of several processes', () => {
+  it('are added up, whichever is asked', async () => {
+    const snapshots: MetricsSnapshot[] = [];
+    const all = [1, 2, 3].map((process) => createMetrics(async () => snapshots.toSpliced(process - 1, 1)));
+    for (const [index, metrics] of all.entries()) {
+      metrics.callsStarted.inc(LABELS, index + 1);
+      metrics.callsInFlight.inc({ rpc: 'x' }, 10);
+      metrics.callDuration.observe(ENDED, 0.002);
+      metrics.gauge('some_gauge', 'What it is.', () => 5);
+      snapshots.push(structuredClone(await metrics.snapshot()));
+    }
+    for (const metrics of all) {
+      const { text, contentType } = await metrics.scrape();
+      const read = readMetrics(text);
+      expect(contentType).toMatch(/^text\/plain/);
+      expect(read.sum('concord_rpc_started_total', LABELS)).toBe(6);
+      expect(read.sum('concord_rpc_in_flight')).toBe(30);
+      expect(read.sum('some_gauge')).toBe(15);
+      expect(read.sum('concord_rpc_duration_seconds_count', ENDED)).toBe(3);
+      expect(read.sum('concord_rpc_duration_seconds_bucket', { ...ENDED, le: '0.001' })).toBe(0);
+      expect(read.sum('concord_rpc_duration_seconds_bucket', { ...ENDED, le: '0.0025' })).toBe(3);
+    }
+  });
+
+  it('are those of one alone where there is no other', async () => {
+    const metrics = createMetrics();
+    metrics.callsStarted.inc(LABELS);
+    const { text } = await metrics.scrape();
+    expect(readMetrics(text).sum('concord_rpc_started_total')).toBe(1);
+    expect(text).toContain('process_start_time_seconds');
+  });
+});
