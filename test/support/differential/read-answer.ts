@@ -55,16 +55,20 @@ function messageBytesOf({ status, headers, body }: RawAnswer, contentType: strin
   return [headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body];
 }
 
+/** Which leases stand on a page depends on their ids: of those only the number is kept. */
 function masked(value: JsonValue, isVarying = false): JsonValue {
   if (Array.isArray(value)) {
     const items = value.map((each) => masked(each, isVarying));
-    // Leases stand in the order of their ids.
+    // They stand in the order of their ids.
     return isVarying ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
   }
   if (typeof value === 'string') return isVarying ? 'varies' : maskedText(value);
   if (typeof value !== 'object' || value === null) return isVarying ? 'varies' : value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, each]) => [name, masked(each, VARIES.test(name))]),
+    Object.entries(value).map(([name, each]) => [
+      name,
+      name === 'leases' && Array.isArray(each) ? each.length : masked(each, VARIES.test(name)),
+    ]),
   );
 }
 
