@@ -15,7 +15,7 @@ export interface CallHead {
   readonly timeoutMs: number | undefined;
   /** Whether the answer of a unary call may be compressed. */
   readonly acceptsGzip: boolean;
-  /** Whether the library has to see the call as it came: its body is compressed, or a header is odd. */
+  /** Whether the library has to see the call as it came: its body is compressed or too large, or a header is odd. */
   readonly isOdd: boolean;
 }
 

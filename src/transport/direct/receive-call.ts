@@ -86,10 +86,11 @@ class Body {
     if (this.#isDone) return;
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
-    if (this.#size > this.#maxBytes) this.complete();
+    // Too large, however sound it may be.
+    if (this.#size > this.#maxBytes) this.complete({ ...this.#head, isOdd: true });
   }
 
-  complete(): void {
+  complete(head = this.#head): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#call.onAbort = undefined;
@@ -97,7 +98,7 @@ class Body {
     const body =
       this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#size);
     this.#chunks.length = 0;
-    void this.#life.serve(this.#head, this.#call, body, this.#outlet);
+    void this.#life.serve(head, this.#call, body, this.#outlet);
   }
 
   /** The connection is gone. */

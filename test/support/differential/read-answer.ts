@@ -74,5 +74,5 @@ function masked(value: JsonValue, isVarying = false): JsonValue {
 
 /** Ids, times and revisions in the middle of a text. */
 function maskedText(text: string): string {
-  return text.replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}|\d[\d:.TZ-]{3,}/g, '#');
+  return text.replace(/[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}|\d[\d:.TZ-]{3,}|(?<=revision )\d+/g, '#');
 }
