@@ -14,9 +14,9 @@ export interface ReadAnswer {
   readonly error: WireError | undefined;
 }
 
-/** They tell of the connection or of compression, or stand only in answers to pages. */
+/** They tell of the connection, of compression or of the error, or stand only in answers to pages. */
 const INDIFFERENT =
-  /^(date|content-length|connection|keep-alive|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
+  /^(date|content-length|connection|keep-alive|grpc-(status|message|status-details-bin)|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
 const COMPRESSED = 0x01;
 const NO_MESSAGE = 0x82;
 const VARIES =
@@ -28,7 +28,8 @@ export function readAnswer(answer: RawAnswer, output: DescMessage): ReadAnswer {
   const { 'content-type': contentType = '' } = answer.headers;
   return {
     status: answer.status,
-    contentType,
+    // Where the library cannot write its own error into a header, the answer of gRPC has no body, and so no codec.
+    contentType: error === undefined ? contentType : contentType.replace(/(?<=grpc.*)\+(proto|json)$/, ''),
     headers: [...new Set([...Object.keys(answer.headers), ...Object.keys(answer.trailers)])]
       .filter((name) => !INDIFFERENT.test(name))
       .sort(),
