@@ -19,18 +19,19 @@ export class Deadlines {
   readonly #slots = new Map<number, Map<RpcCall, Overdue>>();
   readonly #slotOf = new Map<RpcCall, number>();
   #timer: NodeJS.Timeout | undefined;
-  #lastSlot = 0;
+  /** The first one whose time has not come. */
+  #nextSlot = 0;
   #idleTicks = 0;
 
   /** Stops `call` with what `overdue` returns, `timeoutMs` from now, unless it is deleted before; a second call replaces the first. */
   set(call: RpcCall, timeoutMs: number, overdue: Overdue): void {
     this.delete(call);
-    const slot = Math.ceil((performance.now() + timeoutMs) / TICK_MS);
+    this.#run();
+    const slot = Math.max(this.#nextSlot, Math.ceil((performance.now() + timeoutMs) / TICK_MS));
     const calls = this.#slots.get(slot);
     if (calls === undefined) this.#slots.set(slot, new Map([[call, overdue]]));
     else calls.set(call, overdue);
     this.#slotOf.set(call, slot);
-    this.#run();
   }
 
   /** Forgets a call. */
@@ -38,19 +39,24 @@ export class Deadlines {
     const slot = this.#slotOf.get(call);
     if (slot === undefined) return;
     this.#slotOf.delete(call);
-    this.#slots.get(slot)?.delete(call);
+    const calls = this.#slots.get(slot);
+    calls?.delete(call);
+    // Its time may be weeks away.
+    if (calls?.size === 0) this.#slots.delete(slot);
   }
 
   #run(): void {
     if (this.#timer !== undefined) return;
     this.#idleTicks = 0;
-    this.#lastSlot = Math.floor(performance.now() / TICK_MS);
+    this.#nextSlot = Math.floor(performance.now() / TICK_MS);
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
   #tick(): void {
     const slot = Math.floor(performance.now() / TICK_MS);
-    for (let each = this.#lastSlot; each <= slot; each += 1) {
+    const firstSlot = this.#nextSlot;
+    this.#nextSlot = slot + 1;
+    for (let each = firstSlot; each <= slot; each += 1) {
       const calls = this.#slots.get(each);
       this.#slots.delete(each);
       for (const [call, overdue] of calls ?? []) {
@@ -58,7 +64,6 @@ export class Deadlines {
         call.stop(overdue());
       }
     }
-    this.#lastSlot = slot + 1;
     this.#idleTicks = this.#slotOf.size === 0 ? this.#idleTicks + 1 : 0;
     if (this.#idleTicks < IDLE_TICKS) return;
     clearInterval(this.#timer);

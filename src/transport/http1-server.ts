@@ -26,7 +26,7 @@ const CLOSE_TIMEOUT_MS = 500;
 /** State of one connection. `isClosing`: its end was announced, and a request that comes all the same is not served. */
 interface Connection {
   requests: number;
-  /** Of the request that is being served. */
+  /** Of the last request that is being served. */
   response: ServerResponse<IncomingMessage> | undefined;
   /** For how many checks of a drain it has been idle. */
   idleChecks: number;
@@ -65,8 +65,10 @@ export function createHttp1Server(
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     log.debug({ code: error.code }, 'a client sent what is not HTTP/1.1');
-    const isAnswering = connections.get(socket)?.response?.headersSent === true;
-    if (isAnswering || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
+    const response = connections.get(socket)?.response;
+    if (response?.headersSent === true || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
+    // What is wrong came after a whole request, whose answer goes first.
+    else if (response?.req.complete) response.once('close', () => answerClientError(error.code, socket));
     else answerClientError(error.code, socket);
   });
   // A server that does not listen itself runs its time-outs only when told so.
@@ -77,7 +79,7 @@ export function createHttp1Server(
     connection.response = response;
     response.once('close', () => {
       connection.requests -= 1;
-      connection.response = undefined;
+      if (connection.response === response) connection.response = undefined;
       connection.idleChecks = 0;
     });
   }
@@ -115,6 +117,7 @@ export function createHttp1Server(
 }
 
 function answerClientError(code: string | undefined, socket: Socket): void {
+  if (!socket.writable) return;
   const [statusLine, message] = clientErrorAnswer(code);
   socket.end(rawErrorAnswer(statusLine, reasonError('REQUEST_MALFORMED', message)));
   setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();

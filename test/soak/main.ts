@@ -1,5 +1,6 @@
 // soak: a gateway whose connection to etcd breaks again and again, and many subscribers that must not notice; then many clients
-// that raise counters under locks while members, connections and gateways go wrong; then many that read and write the same keys.
+// that raise counters under locks while members, connections and gateways go wrong; then many that read and write the same keys; then calls
+// that are answered past the library of Connect and by it.
 // Figures go to stdout, progress to stderr. 0 where nothing was lost, came twice, out of order or wrong; 1 else; 2 for a wrong command line.
 
 import { setTimeout as delay } from 'node:timers/promises';
@@ -11,6 +12,7 @@ import { startEtcd } from '../support/start-etcd.ts';
 import { makeTrouble } from './make-trouble.ts';
 import { parseSoakOptions, SOAK_HELP, type SoakOptions, UsageError } from './options.ts';
 import { readProcessMemory } from './process-memory.ts';
+import { soakCalls } from './soak-calls.ts';
 import { soakLocks } from './soak-locks.ts';
 import { soakRegisters } from './soak-registers.ts';
 import { createTally, SoakSubscriber, type Tally } from './soak-subscriber.ts';
@@ -42,10 +44,11 @@ async function main(): Promise<number> {
 
 async function soakAll(options: SoakOptions, stopped: AbortSignal): Promise<boolean> {
   let isFine = await soak(options, stopped);
-  const { acquisitions, operations, etcdBinary } = options;
+  const { acquisitions, operations, calls, etcdBinary } = options;
   const parts = [
     { name: 'locks', size: acquisitions, run: soakLocks },
     { name: 'registers', size: operations, run: soakRegisters },
+    { name: 'calls', size: calls, run: soakCalls },
   ];
   for (const { name, size, run } of parts) {
     if (size === 0) continue;

@@ -23,6 +23,8 @@ export interface SoakOptions {
   readonly acquisitions: number;
   /** How many reads and writes of registers have a known outcome after that; 0: there are none. */
   readonly operations: number;
+  /** How many random calls are sent past the library of Connect and by it at last; 0: none. */
+  readonly calls: number;
 }
 
 /** A command line that cannot be followed, said in one line. */
@@ -41,6 +43,7 @@ const DEFAULTS = {
   'history-bytes': '134217728',
   acquisitions: '10000',
   operations: '200000',
+  calls: '10000',
 } as const;
 
 /** The text that `--help` prints. */
@@ -49,7 +52,8 @@ export const SOAK_HELP = `npm run test:soak -- [options]
 Writes events to an etcd, which a gateway watches through a connection that breaks again and again, and counts what its
 subscribers were told: nothing may be lost, come twice or come out of order. Then 50 clients acquire 5 locks and raise a counter
 under each, while members of a cluster, connections and gateways go wrong: no count may be lost, and no two hold at a time. At last
-50 clients read and write the same few keys under such faults: what they were told must be linearizable.
+50 clients read and write the same few keys under such faults: what they were told must be linearizable. Then the same
+random calls go past the library of Connect and by it: they must be answered the same.
 
   --events <n>         changes of a key that are written (${DEFAULTS.events})
   --subscribers <n>    watches of the gateway (${DEFAULTS.subscribers})
@@ -61,9 +65,10 @@ under each, while members of a cluster, connections and gateways go wrong: no co
   --history-bytes <n>  CONCORD_WATCH_HISTORY_BYTES of the gateway (${DEFAULTS['history-bytes']})
   --acquisitions <n>   locks that are acquired afterwards; 0: none (${DEFAULTS.acquisitions})
   --operations <n>     reads and writes of known outcome after that; 0: none (${DEFAULTS.operations})
+  --calls <n>          random calls that are sent both ways; 0: none (${DEFAULTS.calls})
   --etcd <binary>      etcd to run on (the one that tests use)
 
-Twenty seconds: npm run test:soak -- --events 20000 --subscribers 100 --groups 5 --acquisitions 0 --operations 0`;
+Twenty seconds: npm run test:soak -- --events 20000 --subscribers 100 --groups 5 --acquisitions 0 --operations 0 --calls 0`;
 
 /** Reads the command line; gives undefined where help is asked for. Throws a {@link UsageError}. */
 export function parseSoakOptions(args: readonly string[]): SoakOptions | undefined {
@@ -88,6 +93,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | undefin
     etcdBinary: values.etcd,
     acquisitions: number('acquisitions', 0),
     operations: number('operations', 0),
+    calls: number('calls', 0),
   };
   if (options.batch > options.keys) throw new UsageError('--batch takes no more than --keys');
   if (options.groups > options.subscribers) throw new UsageError('--groups takes no more than --subscribers');

@@ -30,3 +30,29 @@ export const PROTOCOLS: readonly Protocol[] = [
     open: (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1', useHttpGet: true }),
   },
 ];
+
+/** A request with an origin is a page's, which the gateway answers with the handlers of the library. */
+const BY_LIBRARY = { origin: 'http://page.example' };
+
+/** Every protocol, each past the library of Connect and by it; GET goes by it in any case. */
+export const PROTOCOLS_BOTH_WAYS: readonly Protocol[] = [
+  ...PROTOCOLS,
+  ...PROTOCOLS.filter(({ name }) => !name.includes('GET')).map(byLibrary),
+];
+
+function byLibrary({ name, open }: Protocol): Protocol {
+  const more = (header: Parameters<Transport['unary']>[3]) =>
+    [...new Headers(header), ...Object.entries(BY_LIBRARY)] as [string, string][];
+  return {
+    name: `${name}, by the library`,
+    open(baseUrl) {
+      const transport = open(baseUrl);
+      return {
+        unary: (method, signal, timeoutMs, header, ...rest) =>
+          transport.unary(method, signal, timeoutMs, more(header), ...rest),
+        stream: (method, signal, timeoutMs, header, ...rest) =>
+          transport.stream(method, signal, timeoutMs, more(header), ...rest),
+      };
+    },
+  };
+}

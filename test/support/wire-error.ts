@@ -4,6 +4,7 @@ import { codeFromString } from '@connectrpc/connect/protocol-connect';
 import { type ErrorInfo, ErrorInfoSchema } from '../../gen/google/rpc/error_details_pb.ts';
 import { readGrpcStatus } from './grpc-status.ts';
 import type { RawAnswer } from './raw-request.ts';
+import { envelopesOf } from './wire-envelopes.ts';
 
 /** An error as it came over the wire, whatever the protocol. */
 export interface WireError {
@@ -15,7 +16,6 @@ export interface WireError {
   readonly httpStatus: number;
 }
 
-const ENVELOPE_HEAD_BYTES = 5;
 const GRPC_WEB_TRAILER_FLAG = 0x80;
 const CONNECT_END_FLAG = 0x02;
 
@@ -102,19 +102,4 @@ function unclear({ status, body }: RawAnswer, what: string): Error {
   return new Error(
     `the answer is unclear, it has ${what}; HTTP ${status}: ${body.toString('latin1').slice(0, 500)}`,
   );
-}
-
-interface Envelope {
-  readonly flags: number;
-  readonly content: Buffer;
-}
-
-function envelopesOf(body: Buffer): readonly Envelope[] {
-  const envelopes: Envelope[] = [];
-  for (let rest = body; rest.length >= ENVELOPE_HEAD_BYTES; ) {
-    const end = ENVELOPE_HEAD_BYTES + rest.readUInt32BE(1);
-    envelopes.push({ flags: rest.readUInt8(), content: rest.subarray(ENVELOPE_HEAD_BYTES, end) });
-    rest = rest.subarray(end);
-  }
-  return envelopes;
 }

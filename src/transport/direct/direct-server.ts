@@ -69,11 +69,12 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
   /** From when its body is there, a call has its own deadline alone. */
   async function serve(head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet): Promise<void> {
     const { deadlineMs } = call;
-    const { startMs } = call.context;
     if (deadlineMs === undefined) deadlines.delete(call);
-    else if (deadlineMs <= startMs) call.stop(overdue());
-    else if (deadlineMs - startMs > requestTimeoutMs)
-      deadlines.set(call, deadlineMs - performance.now(), overdue);
+    else {
+      const leftMs = deadlineMs - performance.now();
+      if (leftMs <= 0) call.stop(overdue());
+      else if (deadlineMs - call.context.startMs > requestTimeoutMs) deadlines.set(call, leftMs, overdue);
+    }
     try {
       await serveCall(head, call, body, outlet);
     } catch (error) {
@@ -89,7 +90,7 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
     calls.delete(call);
   }
 
-  const life = { serve, close, maxRequestBytes };
+  const life = { serve, close, maxRequestBytes, isDraining: options.isDraining };
 
   function headOf(
     path: string,
@@ -115,7 +116,6 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       const isEncrypted = 'encrypted' in socket && socket.encrypted === true;
       const head = headOf(url, headers, headers.host, { httpVersion: request.httpVersion, isEncrypted });
       if (head === undefined || head.wire.protocol === 'grpc') return false;
-      if (options.isDraining()) response.setHeader('connection', 'close');
       receiveHttp1Call(request, response, head, open(head, socket.remoteAddress), life);
       return true;
     },

@@ -15,7 +15,7 @@ export interface CallHead {
   readonly timeoutMs: number | undefined;
   /** Whether the answer of a unary call may be compressed. */
   readonly acceptsGzip: boolean;
-  /** Whether the library has to see the call as it came: its body is compressed, or a header is odd. */
+  /** Whether the library has to see the call as it came: its body is compressed or too large, or a header is odd. */
   readonly isOdd: boolean;
 }
 
@@ -51,7 +51,7 @@ export function readHead(
     httpVersion,
     url,
     timeoutMs: timeoutMs ?? undefined,
-    acceptsGzip: accepted.includes('gzip'),
+    acceptsGzip: takesGzip(accepted),
     isOdd: encoding !== 'identity' || version !== '1' || timeoutMs === null,
   };
 }
@@ -59,6 +59,13 @@ export function readHead(
 function encodingHeader({ protocol, isEnveloped }: Wire): string {
   if (protocol !== 'connect') return 'grpc-encoding';
   return isEnveloped ? 'connect-content-encoding' : 'content-encoding';
+}
+
+/** As the library reads it: a name with a weight is not known. */
+function takesGzip(accepted: string | readonly string[]): boolean {
+  return String(accepted)
+    .split(',')
+    .some((name) => name.trim() === 'gzip');
 }
 
 /** Undefined: none, or none that matters; null: not one. */

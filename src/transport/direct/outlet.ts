@@ -62,14 +62,18 @@ export class Http2Outlet implements Outlet {
 }
 
 const WITH_TRAILERS = { waitForTrailers: true };
+const LAST = ['connection', 'close'];
 const MAX_JOINED_BYTES = 16 * 1024;
 
 /** A response of HTTP/1.1, which has no trailers. */
 export class Http1Outlet implements Outlet {
   readonly #response: ServerResponse;
+  readonly #isDraining: () => boolean;
 
-  constructor(response: ServerResponse) {
+  /** @param isDraining whether the answer is to be the last of its connection. */
+  constructor(response: ServerResponse, isDraining: () => boolean) {
     this.#response = response;
+    this.#isDraining = isDraining;
   }
 
   get hasBegun(): boolean {
@@ -77,7 +81,7 @@ export class Http1Outlet implements Outlet {
   }
 
   begin(status: number, headers: readonly string[]): void {
-    this.#response.writeHead(status, [...headers]);
+    this.#response.writeHead(status, this.#isDraining() ? [...headers, ...LAST] : [...headers]);
   }
 
   write(chunks: readonly Uint8Array[]): boolean {

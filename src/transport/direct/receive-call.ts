@@ -12,8 +12,10 @@ export interface CallLife {
   readonly serve: (head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet) => Promise<void>;
   /** Forgets a call that is not going to be served. */
   readonly close: (call: RpcCall) => void;
-  /** Of the body that is read, in bytes: what comes beyond is the library's to refuse. */
+  /** Of the message that is read, in bytes: what comes beyond is the library's to refuse. */
   readonly maxRequestBytes: number;
+  /** Whether connections of HTTP/1.1 are to be closed after their answer. */
+  readonly isDraining: () => boolean;
 }
 
 /** Receives a call that is a stream of HTTP/2, and has it served. */
@@ -46,7 +48,7 @@ export function receiveHttp1Call(
   call: RpcCall,
   life: CallLife,
 ): void {
-  const body = new Body(head, call, new Http1Outlet(response), life);
+  const body = new Body(head, call, new Http1Outlet(response, life.isDraining), life);
   request.on('data', (chunk: Buffer) => body.add(chunk));
   request.on('end', () => body.complete());
   // Whoever leaves makes these fire; 'close' is what we go by.
@@ -66,6 +68,7 @@ class Body {
   readonly #outlet: Outlet;
   readonly #life: CallLife;
   readonly #chunks: Buffer[] = [];
+  readonly #maxBytes: number;
   #size = 0;
   #isDone = false;
 
@@ -74,6 +77,7 @@ class Body {
     this.#call = call;
     this.#outlet = outlet;
     this.#life = life;
+    this.#maxBytes = life.maxRequestBytes + (head.wire.isEnveloped ? ENVELOPE_BYTES : 0);
     call.onAbort = () => this.#refuse(call.stopReason);
     if (call.refusal !== undefined) this.#refuse(call.refusal);
   }
@@ -82,10 +86,11 @@ class Body {
     if (this.#isDone) return;
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
-    if (this.#size > this.#life.maxRequestBytes + ENVELOPE_BYTES) this.complete();
+    // Too large, however sound it may be.
+    if (this.#size > this.#maxBytes) this.complete({ ...this.#head, isOdd: true });
   }
 
-  complete(): void {
+  complete(head = this.#head): void {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#call.onAbort = undefined;
@@ -93,7 +98,7 @@ class Body {
     const body =
       this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#size);
     this.#chunks.length = 0;
-    void this.#life.serve(this.#head, this.#call, body, this.#outlet);
+    void this.#life.serve(head, this.#call, body, this.#outlet);
   }
 
   /** The connection is gone. */

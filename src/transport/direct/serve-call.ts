@@ -81,6 +81,7 @@ export function createServeCall(
   return async (head, call, body, outlet) => {
     const { rpc, wire } = head;
     try {
+      if (call.stopReason !== undefined) throw call.stopReason;
       const request = head.isOdd ? undefined : decodeBody(wire, rpc.method.input, body);
       if (request === undefined) return await answerByLibrary(head, call, body, outlet);
       validate(rpc.method.input, request);

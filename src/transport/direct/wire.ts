@@ -9,7 +9,7 @@ export interface Wire {
 }
 
 const CONTENT_TYPE =
-  /^application\/(?:(grpc|grpc-web|connect)(?:\+|$))?(?:(proto)|(json)(?:; ?charset=utf-?8)?)?$/i;
+  /^application\/(?:(grpc|grpc-web)|(?:(grpc|grpc-web|connect)\+)?(?:proto|(json)(?:; ?charset=utf-?8)?))$/i;
 
 const known = new Map<string, Wire | undefined>();
 /** So many spellings of content types are remembered: a caller can invent any number. */
@@ -27,18 +27,15 @@ export function wireOf(contentType: string): Wire | undefined {
 function parse(contentType: string): Wire | undefined {
   const match = CONTENT_TYPE.exec(contentType);
   if (match === null) return undefined;
-  const [, prefix = '', proto, json] = match;
-  const protocol = prefix.toLowerCase();
+  const [, bare, prefix = bare, json] = match;
+  const protocol = prefix?.toLowerCase();
   const codec = json === undefined ? 'proto' : 'json';
   switch (protocol) {
     case 'grpc':
     case 'grpc-web':
-      return { protocol, codec, isEnveloped: true, contentType: `application/${protocol}+${codec}` };
     case 'connect':
-      if (proto === undefined && json === undefined) return undefined;
-      return { protocol, codec, isEnveloped: true, contentType: `application/connect+${codec}` };
+      return { protocol, codec, isEnveloped: true, contentType: `application/${protocol}+${codec}` };
     default:
-      if (proto === undefined && json === undefined) return undefined;
       return { protocol: 'connect', codec, isEnveloped: false, contentType: `application/${codec}` };
   }
 }

@@ -6,7 +6,7 @@ import { Consistency, Encoding, Order, View } from '../../../gen/concord/kv/v1/r
 import { Compare_Comparison } from '../../../gen/concord/kv/v1/txn_pb.ts';
 import { leaderKey, lockHolderKey } from '../../../src/domain/fence.ts';
 import { failureOf } from '../../support/failure-of.ts';
-import { PROTOCOLS } from '../../support/protocols.ts';
+import { PROTOCOLS_BOTH_WAYS } from '../../support/protocols.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
 import { startGateway, type TestGateway } from '../../support/start-gateway.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
@@ -24,7 +24,7 @@ afterAll(async () => {
   await etcd?.stop();
 });
 
-describe.each(PROTOCOLS)('KvService over $name', ({ open }) => {
+describe.each(PROTOCOLS_BOTH_WAYS)('KvService over $name', ({ open }) => {
   const NOT_TEXT = Uint8Array.of(0xff, 0x00, 0xfe);
   const connect = () => createClient(KvService, open(gateway.url));
   const prefixOf = () => `test/${randomUUID()}/`;

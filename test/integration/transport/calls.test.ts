@@ -7,11 +7,11 @@ import { callContextKey } from '../../../src/rpc/checks/call-context.ts';
 import { reasonError } from '../../../src/rpc/checks/errors.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
-import { PROTOCOLS } from '../../support/protocols.ts';
+import { PROTOCOLS_BOTH_WAYS } from '../../support/protocols.ts';
 import { envelope } from './raw-http.ts';
 import { aborted, startToy, type ToyBehaviour } from './toy-server.ts';
 
-const STREAMING = PROTOCOLS.filter(({ name }) => !name.includes('GET'));
+const STREAMING = PROTOCOLS_BOTH_WAYS.filter(({ name }) => !name.includes('GET'));
 const CHECK = '/grpc.health.v1.Health/Check';
 const WATCH_KV = '/concord.kv.v1.KvService/Watch';
 const JSON_HEADERS = { 'content-type': 'application/json' };
@@ -45,7 +45,7 @@ describe('a call', () => {
     expect(toy.seen.map(({ call }) => call.requestId)).toEqual(ids);
   });
 
-  it.each(PROTOCOLS)('is reported once, with what it is, over $name', async (protocol) => {
+  it.each(PROTOCOLS_BOTH_WAYS)('is reported once, with what it is, over $name', async (protocol) => {
     await using toy = await startToy();
     await toy.health(protocol).check({});
     const [seen] = toy.seen;
@@ -60,7 +60,7 @@ describe('a call', () => {
     );
   });
 
-  it.each(PROTOCOLS)(
+  it.each(PROTOCOLS_BOTH_WAYS)(
     'that fails tells the caller and the observer the same, over $name',
     async (protocol) => {
       const fault = new Error('the disk is on fire');
@@ -146,12 +146,12 @@ describe('a call', () => {
         return { status: 1 };
       },
     });
-    for (const protocol of PROTOCOLS) await toy.health(protocol).check({});
+    for (const protocol of PROTOCOLS_BOTH_WAYS) await toy.health(protocol).check({});
     await toy.server.drain();
     // The library aborts every signal in the end, with a reason of its own.
     expect(signals.filter(({ reason }) => reason instanceof ConnectError)).toEqual([]);
     expect(toy.seen.flatMap(({ outcomes }) => outcomes.map(({ code }) => code))).toEqual(
-      PROTOCOLS.map(() => undefined),
+      PROTOCOLS_BOTH_WAYS.map(() => undefined),
     );
   });
 

@@ -7,11 +7,11 @@ import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
 import { reasonError } from '../../../src/rpc/checks/errors.ts';
 import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
-import { PROTOCOLS } from '../../support/protocols.ts';
+import { PROTOCOLS_BOTH_WAYS } from '../../support/protocols.ts';
 import { openRawSocket } from './raw-http.ts';
 import { aborted, startToy, type Toy } from './toy-server.ts';
 
-const STREAMING = PROTOCOLS.filter(({ name }) => !name.includes('GET'));
+const STREAMING = PROTOCOLS_BOTH_WAYS.filter(({ name }) => !name.includes('GET'));
 const CHECK = '/grpc.health.v1.Health/Check';
 /** So long that no drain ends by its time-out. */
 const PATIENT = { drainTimeoutMs: 120_000 };
@@ -238,7 +238,7 @@ function http1() {
 }
 
 function protocolNamed(wanted: string) {
-  const protocol = PROTOCOLS.find(({ name }) => name === wanted);
+  const protocol = PROTOCOLS_BOTH_WAYS.find(({ name }) => name === wanted);
   if (protocol === undefined) throw new Error(`no protocol ${wanted}`);
   return protocol;
 }

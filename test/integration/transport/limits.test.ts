@@ -3,11 +3,11 @@ import { Code } from '@connectrpc/connect';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
-import { PROTOCOLS } from '../../support/protocols.ts';
+import { PROTOCOLS_BOTH_WAYS } from '../../support/protocols.ts';
 import { envelope, openRawSocket, requestHttp2 } from './raw-http.ts';
 import { aborted, startToy, type Toy } from './toy-server.ts';
 
-const STREAMING = PROTOCOLS.filter(({ name }) => !name.includes('GET'));
+const STREAMING = PROTOCOLS_BOTH_WAYS.filter(({ name }) => !name.includes('GET'));
 const CHECK = '/grpc.health.v1.Health/Check';
 const MIB = 1 << 20;
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -68,20 +68,23 @@ describe('a time-out', () => {
     expect(toy.seen[0]?.outcomes).toMatchObject([{ code: undefined }]);
   });
 
-  it.each(PROTOCOLS)('reaches the handler and ends the call with a reason, over $name', async (protocol) => {
-    await using toy = await startToy({ check: (_service, { signal }) => aborted(signal) });
-    // The caller waits longer than it says, so that it is the server that gives up.
-    const timeout = protocol.name.startsWith('gRPC')
-      ? { 'grpc-timeout': '20m' }
-      : { 'connect-timeout-ms': '20' };
-    const failure = await failureOf(toy.health(protocol).check({}, { headers: timeout }));
-    expect(failure).toMatchObject({ code: 'DeadlineExceeded', reason: 'DEADLINE_EXCEEDED' });
-    await eventually(() =>
-      expect(toy.seen[0]?.outcomes).toMatchObject([
-        { code: Code.DeadlineExceeded, reason: 'DEADLINE_EXCEEDED' },
-      ]),
-    );
-  });
+  it.each(PROTOCOLS_BOTH_WAYS)(
+    'reaches the handler and ends the call with a reason, over $name',
+    async (protocol) => {
+      await using toy = await startToy({ check: (_service, { signal }) => aborted(signal) });
+      // The caller waits longer than it says, so that it is the server that gives up.
+      const timeout = protocol.name.startsWith('gRPC')
+        ? { 'grpc-timeout': '20m' }
+        : { 'connect-timeout-ms': '20' };
+      const failure = await failureOf(toy.health(protocol).check({}, { headers: timeout }));
+      expect(failure).toMatchObject({ code: 'DeadlineExceeded', reason: 'DEADLINE_EXCEEDED' });
+      await eventually(() =>
+        expect(toy.seen[0]?.outcomes).toMatchObject([
+          { code: Code.DeadlineExceeded, reason: 'DEADLINE_EXCEEDED' },
+        ]),
+      );
+    },
+  );
 
   it.each(STREAMING)(
     'is the default one where a unary call brings none, and none for a stream, over $name',
@@ -202,6 +205,20 @@ describe('a request that is too large', () => {
       ]);
     },
   );
+
+  it.each([0, 1, 5])('is refused to the byte: %s over the limit', async (more) => {
+    await using toy = await startToy({}, { maxRequestBytes: 1_000 });
+    const json = Buffer.from('{}'.padEnd(1_000 + more));
+    for (const [contentType, body] of [
+      ['application/json', json],
+      ['application/grpc+json', envelope(json)],
+    ] as const)
+      await requestHttp2(toy.baseUrl, { ':path': CHECK, 'content-type': contentType }, body);
+    const reason = more === 0 ? undefined : 'REQUEST_TOO_LARGE';
+    await eventually(() =>
+      expect(toy.seen.map(({ outcomes }) => outcomes[0]?.reason)).toEqual([reason, reason]),
+    );
+  });
 
   it('does not wear out an HTTP/2 connection', async () => {
     await using toy = await startToy({}, { maxRequestBytes: 1_000 });

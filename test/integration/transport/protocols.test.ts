@@ -3,14 +3,14 @@ import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { describe, expect, it } from 'vitest';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
-import { PROTOCOLS } from '../../support/protocols.ts';
+import { PROTOCOLS_BOTH_WAYS } from '../../support/protocols.ts';
 import { openRawSocket, requestHttp2 } from './raw-http.ts';
 import { certificate, startToy } from './toy-server.ts';
 
-const STREAMING = PROTOCOLS.filter(({ name }) => !name.includes('GET'));
+const STREAMING = PROTOCOLS_BOTH_WAYS.filter(({ name }) => !name.includes('GET'));
 
 describe('a server in cleartext', () => {
-  it.each(PROTOCOLS)('answers unary calls and streams over $name on one port', async (protocol) => {
+  it.each(PROTOCOLS_BOTH_WAYS)('answers unary calls and streams over $name on one port', async (protocol) => {
     await using toy = await startToy({
       check: async (service) => ({ status: service === 'up' ? 1 : 2 }),
       async *watch() {
