@@ -42,6 +42,9 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics, type OtherMetrics } from './telemetry/metrics.ts';
 import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
 
+/** When what the first call needs, and a ready gateway does without, is loaded where no call has come, in milliseconds. */
+const LOAD_AHEAD_MS = 250;
+
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
 export interface App extends AsyncDisposable {
   readonly listeners: readonly Listener[];
@@ -209,8 +212,8 @@ export async function createApp(
     () => coordination.stats().sessions,
   );
   await readiness.check();
-  // Before the first call comes, as far as that goes.
-  setImmediate(loadValidation);
+  // Before the first call comes, as far as that goes, but after those who wait for it to be ready have been told.
+  setTimeout(loadValidation, LOAD_AHEAD_MS).unref();
 
   // Torn down in the order opposite to the start: first the server drains, last etcd stops.
   const running = started.move();

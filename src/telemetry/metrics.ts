@@ -1,12 +1,11 @@
 // Counters and histograms, in Prometheus's text format.
 
-import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { type CallMetrics, createCallMetrics } from './call-metrics.ts';
 
 /** The metrics of one process. */
 export interface Metrics {
-  readonly callsStarted: Counter<'rpc' | 'protocol'>;
-  readonly callsInFlight: Gauge<'rpc'>;
-  readonly callDuration: Histogram<'rpc' | 'protocol' | 'code' | 'reason'>;
+  readonly calls: CallMetrics;
   /** Has a value read anew at each scrape. */
   gauge(name: string, help: string, read: () => number): void;
   /** Returns the values of this process. */
@@ -21,8 +20,6 @@ export type MetricsSnapshot = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 /** Asks the other processes of this gateway for their values; those that do not answer in time are left out. */
 export type OtherMetrics = () => Promise<readonly MetricsSnapshot[]>;
 
-const DURATION_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-
 /**
  * Creates the metrics, those of Node.js itself (memory, event loop, garbage collection) included.
  *
@@ -33,25 +30,7 @@ export function createMetrics(others: OtherMetrics = async () => []): Metrics {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   return {
-    callsStarted: new Counter({
-      name: 'concord_rpc_started_total',
-      help: 'Calls begun, by rpc and protocol.',
-      labelNames: ['rpc', 'protocol'],
-      registers,
-    }),
-    callsInFlight: new Gauge({
-      name: 'concord_rpc_in_flight',
-      help: 'Calls begun and not ended, open streams included, by rpc.',
-      labelNames: ['rpc'],
-      registers,
-    }),
-    callDuration: new Histogram({
-      name: 'concord_rpc_duration_seconds',
-      help: 'Time from a call to its end, by rpc, protocol, code and, of errors, reason.',
-      labelNames: ['rpc', 'protocol', 'code', 'reason'],
-      buckets: DURATION_BUCKETS_S,
-      registers,
-    }),
+    calls: createCallMetrics(registry),
     gauge(name, help, read) {
       const gauge: Gauge = new Gauge({ name, help, registers, collect: () => gauge.set(read()) });
     },

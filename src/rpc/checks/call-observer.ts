@@ -1,5 +1,6 @@
 // Every call, however it ends, in the metrics and, where the level asks for it, in the log.
 
+import type { DescMethod } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
@@ -13,20 +14,14 @@ export function createCallObserver(log: Logger, metrics: Metrics): CallObserver 
   const limiter = createLimiter();
   return {
     began(call) {
-      const rpc = rpcName(call);
-      metrics.callsStarted.inc({ rpc, protocol: call.protocol });
-      metrics.callsInFlight.inc({ rpc });
+      metrics.calls.began(rpcName(call), call.protocol);
     },
 
     ended(call, outcome) {
       const rpc = rpcName(call);
       const durationMs = performance.now() - call.startMs;
       const code = outcome.code === undefined ? 'ok' : codeName(outcome.code);
-      metrics.callsInFlight.dec({ rpc });
-      metrics.callDuration.observe(
-        { rpc, protocol: call.protocol, code, reason: outcome.reason ?? '' },
-        durationMs / 1_000,
-      );
+      metrics.calls.ended(rpc, call.protocol, { code, reason: outcome.reason ?? '' }, durationMs / 1_000);
       const level = levelOf(outcome);
       if (!log.isLevelEnabled(level)) return;
       const suppressed = level === 'warn' ? limiter.admit(outcome.reason ?? code) : 0;
@@ -50,8 +45,14 @@ export function createCallObserver(log: Logger, metrics: Metrics): CallObserver 
   };
 }
 
+const names = new WeakMap<DescMethod, string>();
+
 function rpcName({ method }: CallContext): string {
-  return `${method.parent.typeName}/${method.name}`;
+  const known = names.get(method);
+  if (known !== undefined) return known;
+  const name = `${method.parent.typeName}/${method.name}`;
+  names.set(method, name);
+  return name;
 }
 
 /** As protocols write it: `not_found`. */
