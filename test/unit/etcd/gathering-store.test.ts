@@ -21,21 +21,44 @@ describe('a gathering store', () => {
     vi.useRealTimers();
   });
 
-  it('sends a lone read and a lone put at once, as they are', () => {
+  it('sends a lone read and a lone put in the same turn, before any timer, as they are', async () => {
+    holdTimers();
     void read('a');
     void put('b');
+    await turn();
     expect(sent.map(({ kind, steps }) => [kind, ...steps])).toEqual([
       ['read', 'r:a'],
       ['txn', 'w:b', 'r:b'],
     ]);
-    expect(sent.map(({ signal }) => signal)).toEqual([never, never]);
+  });
+
+  it('sends calls of one turn as one', async () => {
+    void read('a');
+    await Promise.resolve();
+    void read('b');
+    await new Promise<void>(process.nextTick);
+    void read('c');
+    expect(sent).toHaveLength(0);
+    await turn();
+    expect(steps()).toEqual([['r:a', 'r:b', 'r:c']]);
+  });
+
+  it('lets calls of later turns wait while two are in flight', async () => {
+    holdTimers();
+    await twoInFlight(read);
+    for (const name of ['2', '3']) {
+      void read(name);
+      await turn();
+    }
+    expect(steps()).toEqual([['r:0'], ['r:1']]);
+    await answer(0);
+    expect(steps()[2]).toEqual(['r:2', 'r:3']);
   });
 
   it('sends what came while two were in flight as one when the first is answered', async () => {
-    const calls = names(5).map((name) => read(name));
+    const calls = [...(await twoInFlight(read)), read('2'), read('3'), read('4')];
     expect(steps()).toEqual([['r:0'], ['r:1']]);
-    at(1).answer(7n);
-    await calls[1];
+    await answer(1, 7n);
     expect(steps()).toEqual([['r:0'], ['r:1'], ['r:2', 'r:3', 'r:4']]);
     at(2).answer(9n);
     at(0).answer(8n);
@@ -45,9 +68,8 @@ describe('a gathering store', () => {
   });
 
   it('never adds a read to a batch that was sent', async () => {
-    const calls = names(4).map((name) => read(name));
-    at(0).answer();
-    await calls[0];
+    const calls = [...(await twoInFlight(read)), read('2'), read('3')];
+    await answer(0);
     const late = read('late');
     expect(steps()[2]).toEqual(['r:2', 'r:3']);
     at(1).answer();
@@ -58,28 +80,32 @@ describe('a gathering store', () => {
     await late;
   });
 
-  it('sends a lone call at once again when all others were answered', async () => {
-    const calls = names(4).map((name) => read(name));
+  it('sends a lone call in its turn again when all others were answered', async () => {
+    const calls = [...(await twoInFlight(read)), read('2'), read('3')];
     for (const i of [0, 1]) at(i).answer();
     await calls[1];
     at(2).answer();
     await Promise.all(calls);
     void read('z');
+    await turn();
     expect(at(3)).toMatchObject({ kind: 'read', steps: ['r:z'] });
   });
 
-  it('sends a full batch without waiting', () => {
-    for (const name of names(2 + 128 + 128 + 1)) void read(name);
+  it('sends a full batch without waiting', async () => {
+    await twoInFlight(read);
+    for (const name of names(128 + 128 + 1)) void read(name);
     expect(sent.map((request) => request.steps.length)).toEqual([1, 1, 128, 128]);
   });
 
-  it('counts what a put reads back', () => {
-    for (const name of names(2 + 64 + 1)) void put(name);
+  it('counts what a put reads back', async () => {
+    await twoInFlight(put);
+    for (const name of names(64 + 1)) void put(name);
     expect(sent.map((request) => request.steps.length)).toEqual([2, 2, 128]);
   });
 
-  it('bounds a batch by its bytes, and sends by itself what exceeds them', () => {
-    for (const name of names(2 + 3)) void put(name, { value: new Uint8Array(100_000) });
+  it('bounds a batch by its bytes, and sends by itself what exceeds them', async () => {
+    await twoInFlight(put);
+    for (const name of ['2', '3', '4']) void put(name, { value: new Uint8Array(100_000) });
     void put('huge', { value: new Uint8Array(1_000_000) });
     void put('next');
     expect(steps().slice(2)).toEqual([
@@ -89,24 +115,26 @@ describe('a gathering store', () => {
     ]);
   });
 
-  it('sends what has waited for 10 ms though none was answered', () => {
-    vi.useFakeTimers();
-    for (const name of names(4)) void read(name);
+  it('sends what has waited for 10 ms though none was answered', async () => {
+    holdTimers();
+    await twoInFlight(read);
+    for (const name of ['2', '3']) void read(name);
     vi.advanceTimersByTime(9);
     expect(sent).toHaveLength(2);
     vi.advanceTimersByTime(1);
     expect(steps()[2]).toEqual(['r:2', 'r:3']);
   });
 
-  it('never puts a key twice in one transaction, and sends both in their order', () => {
-    for (const name of ['x', 'y', 'a', 'b', 'a', 'c', 'a']) void put(name);
-    expect(writes()).toEqual([['w:x'], ['w:y'], ['w:a', 'w:b'], ['w:a', 'w:c']]);
+  it('never puts a key twice in one transaction, and sends both in their order', async () => {
+    await twoInFlight(put);
+    for (const name of ['a', 'b', 'a', 'c', 'a']) void put(name);
+    expect(writes()).toEqual([['w:0'], ['w:1'], ['w:a', 'w:b'], ['w:a', 'w:c']]);
   });
 
   it('gives each put the answers to its own operations, at their common revision', async () => {
-    const calls = [put('a'), put('b'), put('c'), store.txn(txn([putOf('d')]), { signal: never }), put('e')];
-    at(0).answer(5n);
-    await calls[0];
+    const busy = await twoInFlight(put);
+    const calls = [...busy, put('c'), store.txn(txn([putOf('d')]), { signal: never }), put('e')];
+    await answer(0, 5n);
     at(1).answer(6n);
     at(2).answer(7n);
     const answers = await Promise.all(calls);
@@ -121,14 +149,18 @@ describe('a gathering store', () => {
     expect(answers.at(-1)?.results[1]).toMatchObject({ kvs: [{ key: Buffer.from('e') }] });
   });
 
-  it('keeps reads and writes, and reads of different freshness, apart', () => {
+  it('keeps reads and writes, and reads of different freshness, apart', async () => {
     for (const name of ['a', 'b', 'c']) {
       void read(name);
       void read(name, { serializable: true });
       void put(name);
     }
-    expect(sent).toHaveLength(6);
-    at(0).answer();
+    await turn();
+    expect(steps()).toEqual([
+      ['r:a', 'r:b', 'r:c'],
+      ['r:a', 'r:b', 'r:c'],
+      ['w:a', 'r:a', 'w:b', 'r:b', 'w:c', 'r:c'],
+    ]);
   });
 
   it('sends by itself what is neither a read of one key now nor a plain put', () => {
@@ -152,47 +184,43 @@ describe('a gathering store', () => {
   describe('when callers leave', () => {
     it('tells them so at once, and goes on for the others', async () => {
       const leaver = new AbortController();
-      const first = [read('0'), read('1')];
+      await twoInFlight(read);
       const gone = read('2', {}, leaver.signal);
       const stays = read('3');
-      at(0).answer();
-      await first[0];
+      await answer(0);
       leaver.abort(new Error('gone'));
       await expect(gone).rejects.toThrow('gone');
       expect(at(2).signal.aborted).toBe(false);
       at(2).answer(4n);
       expect((await stays).revision).toBe(4n);
-      at(1).answer();
-      await first[1];
+      await answer(1);
     });
 
     it('does not send a call whose caller left before', async () => {
       const leaver = new AbortController();
-      const first = [put('0'), put('1')];
+      await twoInFlight(put);
       const gone = put('2', {}, leaver.signal);
       void put('3');
       leaver.abort(new Error('gone'));
       await expect(gone).rejects.toThrow('gone');
-      at(0).answer();
-      await first[0];
+      await answer(0);
       expect(writes()[2]).toEqual(['w:3']);
     });
 
     it('sends nothing where all left before, and cancels a batch where all left after', async () => {
       const leaver = new AbortController();
-      const first = [read('0'), read('1')];
+      await twoInFlight(read);
       const waiting = read('2', {}, leaver.signal);
       leaver.abort(new Error('gone'));
       await expect(waiting).rejects.toThrow('gone');
-      at(0).answer();
-      await first[0];
+      await answer(0);
       expect(sent).toHaveLength(2);
 
       const later = new AbortController();
       const busy = read('3');
+      await turn();
       const both = [read('4', {}, later.signal), read('5', {}, later.signal)];
-      at(1).answer();
-      await first[1];
+      await answer(1);
       expect(steps()[3]).toEqual(['r:4', 'r:5']);
       expect(at(3).signal.aborted).toBe(false);
       later.abort(new Error('gone'));
@@ -202,9 +230,20 @@ describe('a gathering store', () => {
       await busy;
     });
 
+    it('cancels a lone call whose caller left', async () => {
+      const leaver = new AbortController();
+      const gone = read('a', {}, leaver.signal);
+      await turn();
+      expect(at(0).signal.aborted).toBe(false);
+      leaver.abort(new Error('gone'));
+      await expect(gone).rejects.toThrow('gone');
+      expect(at(0)).toMatchObject({ kind: 'read', signal: { aborted: true } });
+    });
+
     it('rejects a call that is aborted already, and sends nothing', async () => {
       const reason = new Error('too late');
       await expect(read('a', {}, AbortSignal.abort(reason))).rejects.toBe(reason);
+      await turn();
       expect(sent).toHaveLength(0);
     });
   });
@@ -238,25 +277,22 @@ describe('a gathering store', () => {
 
     it('does not send again for a caller that left', async () => {
       const leaver = new AbortController();
-      const first = [put('0'), put('1')];
+      await twoInFlight(put);
       const gone = put('a', {}, leaver.signal);
       const stays = put('b');
-      at(0).answer();
-      await first[0];
+      await answer(0);
       leaver.abort(new Error('gone'));
       await expect(gone).rejects.toThrow('gone');
       at(2).fail(failure('LEASE_NOT_FOUND'));
       await vi.waitFor(() => expect(writes().slice(2)).toEqual([['w:a', 'w:b'], ['w:b']]));
       at(3).answer();
       await stays;
-      at(1).answer();
-      await first[1];
+      await answer(1);
     });
 
     it('reads halves where the answer is too large', async () => {
-      const calls = names(6).map((name) => read(name));
-      at(0).answer();
-      await calls[0];
+      const calls = [...(await twoInFlight(read)), ...['2', '3', '4', '5'].map((name) => read(name))];
+      await answer(0);
       at(2).fail(failure('RESPONSE_TOO_LARGE'));
       await vi.waitFor(() =>
         expect(steps().slice(3)).toEqual([
@@ -271,7 +307,7 @@ describe('a gathering store', () => {
 
   /** The outcomes of five puts that are one batch, where `fails` says what fails. */
   async function writeFive(fails: (request: SentRequest) => unknown): Promise<readonly string[]> {
-    const busy = [put('0'), put('1')];
+    const busy = await twoInFlight(put);
     const calls = ['a', 'bad', 'c', 'd', 'e'].map((name) => put(name));
     const outcomes = Promise.all(
       calls.map((call) =>
@@ -292,9 +328,19 @@ describe('a gathering store', () => {
         if (error) at(answered).fail(error);
         else at(answered).answer();
       }
-      await new Promise(setImmediate);
+      await turn();
     }
     return outcomes;
+  }
+
+  /** Two calls that are sent each by itself: of `0` in one turn, of `1` in the next. */
+  async function twoInFlight<A>(call: (name: string) => Promise<A>): Promise<readonly Promise<A>[]> {
+    const calls: Promise<A>[] = [];
+    for (const name of names(2)) {
+      calls.push(call(name));
+      await turn();
+    }
+    return calls;
   }
 
   function read(name: string, more: Partial<ReadOperation> = {}, signal: AbortSignal = never) {
@@ -312,6 +358,12 @@ describe('a gathering store', () => {
     return request;
   }
 
+  /** Answers a request, and lets be sent what waited for that. */
+  async function answer(index: number, revision?: bigint): Promise<void> {
+    at(index).answer(revision);
+    await turn();
+  }
+
   function steps(): readonly (readonly string[])[] {
     return sent.map((request) => request.steps);
   }
@@ -320,6 +372,16 @@ describe('a gathering store', () => {
     return steps().map((batch) => batch.filter((step) => step.startsWith('w:')));
   }
 });
+
+/** Lets this turn of the event loop end, with what it sends. */
+function turn(): Promise<void> {
+  return new Promise(setImmediate);
+}
+
+/** Stops timers, but not turns. */
+function holdTimers(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+}
 
 function names(count: number): readonly string[] {
   return Array.from({ length: count }, (_, i) => String(i));
