@@ -21,6 +21,7 @@ export interface Outlet {
 
 /** A stream of HTTP/2. */
 export class Http2Outlet implements Outlet {
+  #hasEnded = false;
   readonly #stream: ServerHttp2Stream;
 
   constructor(stream: ServerHttp2Stream) {
@@ -47,9 +48,15 @@ export class Http2Outlet implements Outlet {
   end(chunk?: Uint8Array, trailers?: Readonly<Record<string, string>>): void {
     const stream = this.#stream;
     if (this.#isGone) return;
+    this.#hasEnded = true;
     if (!stream.readableEnded) stopUnreadStream(stream);
     if (trailers !== undefined) stream.on('wantTrailers', () => stream.sendTrailers(trailers));
     stream.end(chunk);
+  }
+
+  /** Whether the whole answer was given to it: Node.js ends a stream that is destroyed, too. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   destroy(): void {

@@ -25,7 +25,8 @@ export function receiveHttp2Call(
   call: RpcCall,
   life: CallLife,
 ): void {
-  const body = new Body(head, call, new Http2Outlet(stream), life);
+  const outlet = new Http2Outlet(stream);
+  const body = new Body(head, call, outlet, life);
   stream.on('data', (chunk: Buffer) => body.add(chunk));
   stream.on('end', () => {
     // One that is cut off has an end too.
@@ -34,7 +35,7 @@ export function receiveHttp2Call(
   // Whoever leaves makes this fire; 'close' is what we go by.
   stream.on('error', ignore);
   stream.on('close', () => {
-    if (stream.writableEnded && stream.rstCode === 0) call.finish();
+    if (outlet.hasEnded && stream.rstCode === 0) call.finish();
     else call.lose();
     body.abandon();
   });

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { openClients } from '../../support/open-clients.ts';
 import { startEtcd } from '../../support/start-etcd.ts';
@@ -57,9 +58,8 @@ describe('a watch of secrets', () => {
         JSON.stringify(blind.messages.map((each) => [each.items, each.changes].map(String))),
       ).not.toContain('hunter');
       await using resumed = openConfigWatch(there, { application, resumeToken: token });
-      await resumed.find(({ changes }) => changes.length > 0);
+      await eventually(() => expect(resumed.changes().at(-1)).toBe('CREATED default/other@1=plain'));
       expect(resumed.messages.map(kindName)).not.toContain('SNAPSHOT');
-      expect(resumed.changes().at(-1)).toBe('CREATED default/other@1=plain');
 
       await using refused = openConfigWatch(here, { application, revealSecrets: true });
       expect(await failureOf(refused.opened)).toMatchObject({

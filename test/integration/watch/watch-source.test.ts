@@ -66,6 +66,8 @@ describe.concurrent('a watch on a stream of etcd', () => {
     await using proxy = await startFaultProxy(etcd.port);
     await using adapter = openEtcd({ endpoints: [proxy.endpoint] });
     const { store, watches } = adapter;
+    // What is written at the same time may have one revision.
+    await writeHistory(direct.store, { prefix: 'a/' }, 1);
     const revision = await writeHistory(direct.store, { prefix: 'a/' }, 5);
     await compact(etcd.endpoint, revision);
     for (const isPausable of [false, true]) {
