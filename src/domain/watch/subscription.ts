@@ -265,7 +265,7 @@ export class Subscription implements Disposable {
     if (this.#timer?.atMs === atMs) return;
     this.#timer?.cancel();
     const { clock } = this.#owner;
-    const cancel = clock.after(atMs - clock.now(), () => {
+    const cancel = clock.after(Math.max(0, atMs - clock.now()), () => {
       this.#timer = undefined;
       this.wake();
     });
