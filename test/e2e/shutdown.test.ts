@@ -175,7 +175,7 @@ function kindOf(error: ConnectError): string {
   if (/NGHTTP2_REFUSED_STREAM/.test(error.rawMessage)) return 'refused';
   // Sent on an HTTP/1.1 connection that was closed meanwhile, since nothing had come for a while, or that no worker had taken yet: it
   // was not read.
-  if (/ECONNRESET|EPIPE/.test(error.rawMessage)) return 'refused';
+  if (/ECONNRESET|EPIPE|socket hang up/.test(error.rawMessage)) return 'refused';
   return String(error);
 }
 
