@@ -1,8 +1,9 @@
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import type { Exchange } from './exchange.ts';
-import { type NodeResponse, toHeaderFields } from './node-http.ts';
+import { toHeaderFields } from './node-http.ts';
 import type { ErrorRewriter } from './protocol-errors.ts';
 import type { RpcCall } from './rpc-call.ts';
+import { untilDrained } from './until-drained.ts';
 
 /**
  * Sends what a handler of the library answers. Each message leaves as soon as it is there, the headers with the first one; the
@@ -23,7 +24,7 @@ export async function sendAnswer(
   if (call.isEnded) return abandon(messages, call);
   exchange.begin(status, toHeaderFields(header));
   while (messages !== undefined && next?.done === false) {
-    if (!response.write(rewriter.chunk(next.value))) await untilWritable(response, call);
+    if (!response.write(rewriter.chunk(next.value))) await untilDrained(response);
     if (call.isEnded) return abandon(messages, call);
     next = await messages.next();
     if (call.isEnded) return abandon(messages, call);
@@ -39,18 +40,4 @@ export async function sendAnswer(
 async function abandon(messages: AsyncIterator<Uint8Array> | undefined, call: RpcCall): Promise<void> {
   // It throws what it is given, unless the handler throws something else: nobody is left to be told.
   await messages?.throw?.(call.signal.reason).catch(() => {});
-}
-
-/** Resolves when the connection takes more, or is gone. */
-export function untilWritable(response: NodeResponse, call: RpcCall): Promise<void> {
-  if (call.isEnded) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done);
-      response.off('close', done);
-      resolve();
-    };
-    response.on('drain', done);
-    response.on('close', done);
-  });
 }

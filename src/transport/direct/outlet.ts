@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { stopUnreadStream } from '../unread-body.ts';
+import { untilDrained } from '../until-drained.ts';
 
 /** Where the answer of a call goes, whichever version of HTTP it came by. What is given to one whose caller has left is dropped. */
 export interface Outlet {
@@ -122,16 +123,4 @@ function writeTogether(writable: ServerHttp2Stream | ServerResponse, chunks: rea
   for (const chunk of chunks) isWritable = writable.write(chunk);
   writable.uncork();
   return isWritable;
-}
-
-function untilDrained(writable: ServerHttp2Stream | ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      writable.off('drain', done);
-      writable.off('close', done);
-      resolve();
-    };
-    writable.on('drain', done);
-    writable.on('close', done);
-  });
 }
