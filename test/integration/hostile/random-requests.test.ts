@@ -54,7 +54,8 @@ describe('requests at random', () => {
     await forEach(doomedRequest(), DOOMED_REQUESTS, async (sent) => {
       const error = await answerTo(target, sent);
       if (error === undefined) throw new Error('it was taken');
-      if (!['InvalidArgument', 'Unimplemented'].includes(error.code))
+      // On a machine that stands still the deadline may be over before the call is looked at.
+      if (!['InvalidArgument', 'Unimplemented', 'DeadlineExceeded'].includes(error.code))
         throw new Error(`${error.code}: ${error.message}`);
     });
     expect(await target.state()).toEqual(before);
