@@ -8,6 +8,7 @@ import { reasonError } from '../../rpc/checks/errors.ts';
 import type { Validate } from '../../rpc/checks/validation.ts';
 import { isAuthority } from '../authority.ts';
 import type { Deadlines } from '../deadlines.ts';
+import type { PlainHead } from '../http1/read-plain-head.ts';
 import type { Log } from '../log.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import type { RequestIds } from '../request-id.ts';
@@ -36,10 +37,16 @@ export interface DirectServerOptions {
   readonly log: Log;
 }
 
-/** Takes calls; false: it leaves this one to others, untouched. */
+/** Serves calls. What takes one returns false where it leaves it to others, untouched. */
 export interface DirectServer {
   takeHttp1(request: IncomingMessage, response: ServerResponse): boolean;
   takeHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
+  /** Returns which unary call a request is; undefined: one of others, or none. It may be kept, for requests with the same head. */
+  headOfPlain(head: PlainHead, isEncrypted: boolean): CallHead | undefined;
+  /** Opens a call that has come whole, for {@link DirectServer.serve}. */
+  openWhole(head: CallHead, peer: string | undefined): RpcCall;
+  /** Answers a call that is open and whole. Never rejects. */
+  serve(head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet): Promise<void>;
 }
 
 /** Creates it. */
@@ -47,7 +54,7 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
   const { rpcs, calls, deadlines, observer, requestIdOf, maxRequestBytes, requestTimeoutMs, log } = options;
   const serveCall = createServeCall(options.validate, options.answers);
 
-  function open(head: CallHead, peer: string | undefined): RpcCall {
+  function openWhole(head: CallHead, peer: string | undefined): RpcCall {
     const call = new RpcCall(
       {
         requestId: requestIdOf(head.headers['x-request-id']),
@@ -60,9 +67,18 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
     );
     calls.add(call);
     const timeoutMs = head.timeoutMs ?? (call.isStream ? undefined : options.defaultTimeoutMs);
-    if (timeoutMs !== undefined) call.deadlineMs = call.context.startMs + timeoutMs;
-    if (timeoutMs !== undefined && timeoutMs <= requestTimeoutMs) deadlines.set(call, timeoutMs, overdue);
-    else deadlines.set(call, requestTimeoutMs, () => bodyOverdue(requestTimeoutMs));
+    if (timeoutMs === undefined) return call;
+    call.deadlineMs = call.context.startMs + timeoutMs;
+    if (timeoutMs <= requestTimeoutMs) deadlines.set(call, timeoutMs, overdue);
+    return call;
+  }
+
+  /** Opens a call whose body is to come. */
+  function open(head: CallHead, peer: string | undefined): RpcCall {
+    const call = openWhole(head, peer);
+    const { deadlineMs = Number.POSITIVE_INFINITY, context } = call;
+    if (deadlineMs - context.startMs > requestTimeoutMs)
+      deadlines.set(call, requestTimeoutMs, () => bodyOverdue(requestTimeoutMs));
     return call;
   }
 
@@ -107,6 +123,17 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
   }
 
   return {
+    openWhole,
+    serve,
+
+    headOfPlain({ path, headers, contentLength }, isEncrypted) {
+      if (contentLength > maxRequestBytes) return undefined;
+      const head = headOf(path, headers, headers.host, { httpVersion: '1.1', isEncrypted });
+      const isTaken =
+        head !== undefined && head.rpc.kind === 'unary' && head.wire.protocol !== 'grpc' && !head.isOdd;
+      return isTaken ? head : undefined;
+    },
+
     takeHttp1(request, response) {
       const { method, url = '', headers, rawHeaders, socket } = request;
       if (method !== 'POST' || headers.expect !== undefined || countHosts(rawHeaders) !== 1) return false;

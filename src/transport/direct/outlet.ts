@@ -71,7 +71,8 @@ export class Http2Outlet implements Outlet {
 
 const WITH_TRAILERS = { waitForTrailers: true };
 const LAST = ['connection', 'close'];
-const MAX_JOINED_BYTES = 16 * 1024;
+/** A body of up to so many bytes leaves in one piece with its head. */
+export const MAX_JOINED_BYTES = 16 * 1024;
 
 /** A response of HTTP/1.1, which has no trailers. */
 export class Http1Outlet implements Outlet {
@@ -101,7 +102,7 @@ export class Http1Outlet implements Outlet {
   }
 
   end(chunk?: Uint8Array): void {
-    // As text of single bytes a small body leaves in one piece with the headers.
+    // As text a small body is joined with the headers.
     if (chunk === undefined || chunk.byteLength > MAX_JOINED_BYTES) this.#response.end(chunk);
     else this.#response.end(textOf(chunk), 'latin1');
   }
@@ -111,7 +112,8 @@ export class Http1Outlet implements Outlet {
   }
 }
 
-function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+/** Returns bytes as text, each a character. */
+export function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
 }
 
