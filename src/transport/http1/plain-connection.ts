@@ -32,6 +32,14 @@ export interface Traffic {
   isClosing: boolean;
 }
 
+interface KnownHead {
+  /** Up to where the body begins. */
+  readonly bytes: Buffer;
+  readonly head: CallHead;
+  /** Of the body, in bytes. */
+  readonly contentLength: number;
+}
+
 /** Longer heads are node:http's, which refuses those of more than 16 KiB. */
 const MAX_HEAD_BYTES = 8 * 1024;
 const LINE_BREAK_BYTES = 2;
@@ -50,7 +58,7 @@ export class PlainConnection {
   readonly #isEncrypted: boolean;
   readonly #peer: string | undefined;
   /** The last head and what it means: most clients send the same one again and again. */
-  #known: { readonly text: string; readonly head: CallHead; readonly contentLength: number } | undefined;
+  #known: KnownHead | undefined;
   #call: RpcCall | undefined;
   #waiting: Buffer | undefined;
   #hasAnswered = false;
@@ -78,30 +86,35 @@ export class PlainConnection {
       this.#keep(chunk);
       return;
     }
-    const body = this.#readHead(chunk);
-    const known = this.#known;
-    if (known === undefined || body?.length !== known.contentLength) {
+    const known = this.#readHead(chunk);
+    if (known === undefined) {
       this.#leave(chunk);
       return;
     }
     const { direct, connectionHeaders } = this.#server;
     this.#traffic.requests += 1;
-    this.#call = direct.openWhole(known.head, this.#peer);
+    const call = direct.openWhole(known.head, this.#peer);
+    this.#call = call;
     const outlet = new PlainOutlet(this.#socket, connectionHeaders, this.#sent);
-    void direct.serve(known.head, this.#call, body, outlet);
+    void direct.serve(known.head, call, chunk.subarray(known.bytes.length), outlet);
   };
 
-  /** Returns what comes after the head, which `#known` is then, or undefined if it is not plain. */
-  #readHead(chunk: Buffer): Buffer | undefined {
+  /** Returns the head of the plain request that a chunk is; undefined where it is none, or not exactly one. */
+  #readHead(chunk: Buffer): KnownHead | undefined {
+    const known = this.#known;
+    if (known !== undefined && chunk.length === known.bytes.length + known.contentLength) {
+      if (known.bytes.compare(chunk, 0, known.bytes.length) === 0) return known;
+    }
     const end = chunk.indexOf(END_OF_HEAD);
     if (end < 0 || end > MAX_HEAD_BYTES) return undefined;
-    const text = chunk.toString('latin1', 0, end + LINE_BREAK_BYTES);
-    if (text !== this.#known?.text) {
-      const plain = readPlainHead(text);
-      const head = plain && this.#server.direct.headOfPlain(plain, this.#isEncrypted);
-      this.#known = head && plain && { text, head, contentLength: plain.contentLength };
-    }
-    return chunk.subarray(end + END_OF_HEAD.length);
+    const plain = readPlainHead(chunk.toString('latin1', 0, end + LINE_BREAK_BYTES));
+    const bodyAt = end + END_OF_HEAD.length;
+    if (plain === undefined || chunk.length !== bodyAt + plain.contentLength) return undefined;
+    const head = this.#server.direct.headOfPlain(plain, this.#isEncrypted);
+    // A copy: a part of the chunk would keep all of it in memory.
+    const bytes = Buffer.from(chunk.subarray(0, bodyAt));
+    this.#known = head && { bytes, head, contentLength: plain.contentLength };
+    return this.#known;
   }
 
   readonly #sent = (error?: Error | null): void => {

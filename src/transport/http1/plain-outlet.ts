@@ -91,17 +91,18 @@ export function createConnectionHeaders(
   keepAliveMs: number,
   isDraining: () => boolean,
 ): () => ConnectionHeaders {
-  const keptAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1_000)}\r\n`;
+  const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1_000)}\r\n`;
   let second = 0;
-  let open: ConnectionHeaders = { lines: '', isLast: false };
+  let date = '';
   return () => {
     const now = Date.now();
-    const thisSecond = Math.floor(now / 1_000);
-    if (thisSecond !== second) {
-      second = thisSecond;
-      open = { lines: `Date: ${new Date(now).toUTCString()}\r\n${keptAlive}`, isLast: false };
+    if (Math.floor(now / 1_000) !== second) {
+      second = Math.floor(now / 1_000);
+      date = `Date: ${new Date(now).toUTCString()}\r\n`;
     }
-    if (!isDraining()) return open;
-    return { lines: `connection: close\r\nDate: ${new Date(now).toUTCString()}\r\n`, isLast: true };
+    const isLast = isDraining();
+    return { lines: date + (isLast ? CLOSED : kept), isLast };
   };
 }
+
+const CLOSED = 'Connection: close\r\n';

@@ -17,14 +17,10 @@ const REQUEST_LINE = /^POST (\/[\x21-\x7e]*) HTTP\/1\.1\r\n/;
 /** RFC 9112, 5: a token, and a value of visible characters that has no space around it but one after the colon. */
 const HEADER = /([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\x21-\x7e]+(?:[ \t]+[\x21-\x7e]+)*)\r\n/y;
 const CONTENT_LENGTH = /^(?:0|[1-9]\d{0,8})$/;
-/** Those that change where a message ends, what becomes of its connection, or what is answered; and one that Node.js gives as a list. */
+/** Those that change where a message ends or what becomes of its connection, or want an answer before the body. */
 const NOT_PLAIN: ReadonlySet<string> = new Set([
   'expect',
-  'keep-alive',
-  'origin',
   'proxy-connection',
-  'set-cookie',
-  'te',
   'trailer',
   'transfer-encoding',
   'upgrade',
