@@ -4,8 +4,8 @@ import { reasonError } from '../rpc/checks/errors.ts';
 import type { DirectServer } from './direct/direct-server.ts';
 import { rawErrorAnswer } from './error-answer.ts';
 import type { HttpServer } from './http-server.ts';
+import { createConnectionHeaders } from './http1/connection-headers.ts';
 import { PlainConnection, type PlainServer, type Traffic } from './http1/plain-connection.ts';
-import { createConnectionHeaders } from './http1/plain-outlet.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler } from './node-http.ts';
 

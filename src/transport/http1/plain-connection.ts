@@ -6,7 +6,8 @@ import type { Socket } from 'node:net';
 import type { DirectServer } from '../direct/direct-server.ts';
 import type { CallHead } from '../direct/head.ts';
 import type { RpcCall } from '../rpc-call.ts';
-import { type ConnectionHeaders, PlainOutlet } from './plain-outlet.ts';
+import type { ConnectionHeaders } from './connection-headers.ts';
+import { PlainOutlet } from './plain-outlet.ts';
 import { END_OF_HEAD, readPlainHead } from './read-plain-head.ts';
 
 /** What the connections of a server share. */

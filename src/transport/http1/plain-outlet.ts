@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { MAX_JOINED_BYTES, type Outlet, textOf } from '../direct/outlet.ts';
+import type { ConnectionHeaders } from './connection-headers.ts';
 
 /**
  * The answer to a plain request. It is sent as a whole, with its length, when it ends.
@@ -9,11 +10,9 @@ import { MAX_JOINED_BYTES, type Outlet, textOf } from '../direct/outlet.ts';
  */
 export class PlainOutlet implements Outlet {
   readonly #socket: Socket;
-  /** The headers that are the connection's own, in lines. */
   readonly #connectionHeaders: () => ConnectionHeaders;
   readonly #sent: (error?: Error | null) => void;
   #head = '';
-  #isLengthTold = false;
   readonly #chunks: Uint8Array[] = [];
 
   /** @param sent is told when the answer has been handed to the system, or could not be. */
@@ -31,14 +30,15 @@ export class PlainOutlet implements Outlet {
     return this.#head !== '';
   }
 
+  /** May be called again, for another answer than was begun: nothing of that has been sent. */
   begin(status: number, headers: readonly string[]): void {
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`;
     for (let i = 0; i < headers.length; i += 2) {
       const name = headers[i];
-      if (name === 'content-length') this.#isLengthTold = true;
-      head += `${name}: ${headers[i + 1]}\r\n`;
+      if (name !== 'content-length') head += `${name}: ${headers[i + 1]}\r\n`;
     }
     this.#head = head;
+    this.#chunks.length = 0;
   }
 
   /** Always takes more: what a unary call answers is bounded. */
@@ -56,8 +56,7 @@ export class PlainOutlet implements Outlet {
     const body =
       this.#chunks.length === 0 ? chunk : Buffer.concat([...this.#chunks, ...(chunk ? [chunk] : [])]);
     const { lines, isLast } = this.#connectionHeaders();
-    const length = this.#isLengthTold ? '' : `content-length: ${body?.byteLength ?? 0}\r\n`;
-    const head = `${this.#head}${length}${lines}\r\n`;
+    const head = `${this.#head}content-length: ${body?.byteLength ?? 0}\r\n${lines}\r\n`;
     if (body === undefined || body.byteLength <= MAX_JOINED_BYTES) {
       this.#socket.write(body === undefined ? head : head + textOf(body), 'latin1', this.#sent);
     } else {
@@ -73,36 +72,3 @@ export class PlainOutlet implements Outlet {
     this.#socket.destroy();
   }
 }
-
-/** What the answers of a connection say of it. */
-export interface ConnectionHeaders {
-  /** Each with its line break. */
-  readonly lines: string;
-  /** Whether this answer is the last. */
-  readonly isLast: boolean;
-}
-
-/**
- * Returns what makes those headers, as Node.js's own server has them; the date is written once a second.
- *
- * @param keepAliveMs how long a connection may be idle.
- */
-export function createConnectionHeaders(
-  keepAliveMs: number,
-  isDraining: () => boolean,
-): () => ConnectionHeaders {
-  const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1_000)}\r\n`;
-  let second = 0;
-  let date = '';
-  return () => {
-    const now = Date.now();
-    if (Math.floor(now / 1_000) !== second) {
-      second = Math.floor(now / 1_000);
-      date = `Date: ${new Date(now).toUTCString()}\r\n`;
-    }
-    const isLast = isDraining();
-    return { lines: date + (isLast ? CLOSED : kept), isLast };
-  };
-}
-
-const CLOSED = 'Connection: close\r\n';
