@@ -56,9 +56,10 @@ describe('the answer to a plain request', () => {
   it('is dropped where the caller has left', async () => {
     await using ends = await connectEnds();
     ends.socket.on('error', () => {});
+    const closed = new Promise((resolve) => ends.socket.once('close', resolve));
     ends.client.resetAndDestroy();
     ends.socket.resume();
-    await once(ends.socket, 'close');
+    await closed;
     const outlet = new PlainOutlet(
       ends.socket,
       () => ({ lines: '', isLast: false }),
