@@ -2,12 +2,12 @@
 // chain of iterables costs more than all the rest. What it does not take goes the library's way.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
 import type { CallObserver } from '../../rpc/checks/call-context.ts';
 import { reasonError } from '../../rpc/checks/errors.ts';
 import type { Validate } from '../../rpc/checks/validation.ts';
 import { isAuthority } from '../authority.ts';
 import type { Deadlines } from '../deadlines.ts';
+import type { Http2Stream } from '../http2/http2-stream.ts';
 import type { Log } from '../log.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import type { RequestIds } from '../request-id.ts';
@@ -39,7 +39,7 @@ export interface DirectServerOptions {
 /** Takes calls; false: it leaves this one to others, untouched. */
 export interface DirectServer {
   takeHttp1(request: IncomingMessage, response: ServerResponse): boolean;
-  takeHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
+  takeHttp2(stream: Http2Stream): boolean;
 }
 
 /** Creates it. */
@@ -120,15 +120,12 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       return true;
     },
 
-    takeHttp2(stream, headers) {
-      const { ':method': method, ':path': path = '', ':authority': authority, ':scheme': scheme } = headers;
+    takeHttp2(stream) {
+      const { method, path, authority, scheme, headers } = stream.head;
       if (method !== 'POST' || headers.host !== undefined || headers.expect !== undefined) return false;
-      const head = headOf(String(path), headers, String(authority ?? ''), {
-        httpVersion: '2.0',
-        isEncrypted: scheme === 'https',
-      });
+      const head = headOf(path, headers, authority, { httpVersion: '2.0', isEncrypted: scheme === 'https' });
       if (head === undefined) return false;
-      receiveHttp2Call(stream, head, open(head, peerOf(stream)), life);
+      receiveHttp2Call(stream, head, open(head, stream.connection.peer), life);
       return true;
     },
   };
@@ -139,15 +136,6 @@ function countHosts(rawHeaders: readonly string[]): number {
   for (let i = 0; i < rawHeaders.length; i += 2)
     if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') count += 1;
   return count;
-}
-
-const peers = new WeakMap<object, string | undefined>();
-
-/** The address of the other end; asked once a connection, where it costs much. */
-function peerOf({ session }: ServerHttp2Stream): string | undefined {
-  if (session === undefined) return undefined;
-  if (!peers.has(session)) peers.set(session, session.socket.remoteAddress);
-  return peers.get(session);
 }
 
 function overdue() {
