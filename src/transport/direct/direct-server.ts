@@ -2,13 +2,13 @@
 // chain of iterables costs more than all the rest. What it does not take goes the library's way.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
 import type { CallObserver } from '../../rpc/checks/call-context.ts';
 import { reasonError } from '../../rpc/checks/errors.ts';
 import type { Validate } from '../../rpc/checks/validation.ts';
 import { isAuthority } from '../authority.ts';
 import type { Deadlines } from '../deadlines.ts';
 import type { PlainHead } from '../http1/read-plain-head.ts';
+import type { Http2Stream } from '../http2/http2-stream.ts';
 import type { Log } from '../log.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import type { RequestIds } from '../request-id.ts';
@@ -40,7 +40,7 @@ export interface DirectServerOptions {
 /** Serves calls. What takes one returns false where it leaves it to others, untouched. */
 export interface DirectServer {
   takeHttp1(request: IncomingMessage, response: ServerResponse): boolean;
-  takeHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
+  takeHttp2(stream: Http2Stream): boolean;
   /** Returns which unary call a request is; undefined: one of others, or none. It may be kept, for requests with the same head. */
   headOfPlain(head: PlainHead, isEncrypted: boolean): CallHead | undefined;
   /** Opens a call that has come whole, for {@link DirectServer.serve}. */
@@ -147,15 +147,12 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       return true;
     },
 
-    takeHttp2(stream, headers) {
-      const { ':method': method, ':path': path = '', ':authority': authority, ':scheme': scheme } = headers;
+    takeHttp2(stream) {
+      const { method, path, authority, scheme, headers } = stream.head;
       if (method !== 'POST' || headers.host !== undefined || headers.expect !== undefined) return false;
-      const head = headOf(String(path), headers, String(authority ?? ''), {
-        httpVersion: '2.0',
-        isEncrypted: scheme === 'https',
-      });
+      const head = headOf(path, headers, authority, { httpVersion: '2.0', isEncrypted: scheme === 'https' });
       if (head === undefined) return false;
-      receiveHttp2Call(stream, head, open(head, peerOf(stream)), life);
+      receiveHttp2Call(stream, head, open(head, stream.connection.peer), life);
       return true;
     },
   };
@@ -166,15 +163,6 @@ function countHosts(rawHeaders: readonly string[]): number {
   for (let i = 0; i < rawHeaders.length; i += 2)
     if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') count += 1;
   return count;
-}
-
-const peers = new WeakMap<object, string | undefined>();
-
-/** The address of the other end; asked once a connection, where it costs much. */
-function peerOf({ session }: ServerHttp2Stream): string | undefined {
-  if (session === undefined) return undefined;
-  if (!peers.has(session)) peers.set(session, session.socket.remoteAddress);
-  return peers.get(session);
 }
 
 function overdue() {

@@ -234,7 +234,7 @@ async function startPlainServer(times: Pick<PlainServer, 'firstRequestTimeoutMs'
       async serve(_head, _call, body, outlet) {
         bodies.push(body.toString());
         await released;
-        outlet.begin(200, [], false);
+        outlet.begin(200, []);
         outlet.end(body);
       },
     },
