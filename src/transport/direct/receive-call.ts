@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { RpcCall } from '../rpc-call.ts';
+import { sendFailure } from './answers.ts';
 import { ENVELOPE_BYTES } from './envelope.ts';
 import type { CallHead } from './head.ts';
 import { Http1Outlet, Http2Outlet, type Outlet } from './outlet.ts';
-import { sendFailure } from './serve-call.ts';
 
 /** What a call that comes by a connection needs of its server. */
 export interface CallLife {
