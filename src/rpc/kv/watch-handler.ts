@@ -20,7 +20,7 @@ import { Batched, type Batches } from '../fields/batched.ts';
 import { toBytes } from '../fields/text-or-bytes.ts';
 import { checkpointIntervalOf } from '../fields/times.ts';
 import { keyValueMessage, optionalKeyValue, rangeOf } from './kv-messages.ts';
-import { createResumeTokens, type ResumeTokens, withToken } from './resume-token.ts';
+import { ResumeTokens, withToken } from './resume-token.ts';
 
 /** Serves one watch. */
 export type WatchHandler = (request: WatchRequest, options: OperationOptions) => Batched<WatchResponse>;
@@ -34,7 +34,7 @@ export function createWatchHandler(
 
   async function open(request: WatchRequest, options: OperationOptions): Promise<Batches<WatchResponse>> {
     const range = watchedRange(request);
-    const tokens = createResumeTokens(range, await source.clusterId(options));
+    const tokens = new ResumeTokens(range, await source.clusterId(options));
     const query = queryOf(request, range, tokens);
     return watch(query, new ResponsePresenter(query.view.id, request.encoding, tokens, cache));
   }

@@ -64,14 +64,14 @@ export function receiveHttp1Call(
 
 /** The body of a call while it comes. Who is refused or stopped meanwhile does not wait for the rest. */
 class Body {
-  readonly #head: CallHead;
+  /** Until somebody else has the call, which may live long. */
+  #head: CallHead | undefined;
   readonly #call: RpcCall;
   readonly #outlet: Outlet;
   readonly #life: CallLife;
   readonly #chunks: Buffer[] = [];
   readonly #maxBytes: number;
   #size = 0;
-  #isDone = false;
 
   constructor(head: CallHead, call: RpcCall, outlet: Outlet, life: CallLife) {
     this.#head = head;
@@ -84,16 +84,18 @@ class Body {
   }
 
   add(chunk: Buffer): void {
-    if (this.#isDone) return;
+    if (this.#head === undefined) return;
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
     // Too large, however sound it may be.
-    if (this.#size > this.#maxBytes) this.complete({ ...this.#head, isOdd: true });
+    if (this.#size <= this.#maxBytes) return;
+    this.#head = { ...this.#head, isOdd: true };
+    this.complete();
   }
 
-  complete(head = this.#head): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
+  complete(): void {
+    const head = this.#takeHead();
+    if (head === undefined) return;
     this.#call.onAbort = undefined;
     const [first] = this.#chunks;
     const body =
@@ -104,17 +106,22 @@ class Body {
 
   /** The connection is gone. */
   abandon(): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#life.close(this.#call);
+    if (this.#takeHead() !== undefined) this.#life.close(this.#call);
   }
 
   #refuse(reason: RpcCall['refusal']): void {
-    if (this.#isDone || reason === undefined || this.#call.isEnded) return;
-    this.#isDone = true;
+    if (reason === undefined || this.#call.isEnded) return;
+    const head = this.#takeHead();
+    if (head === undefined) return;
     this.#life.close(this.#call);
     this.#call.fail(reason);
-    sendFailure(this.#outlet, this.#head.wire, this.#call);
+    sendFailure(this.#outlet, head.wire, this.#call);
+  }
+
+  #takeHead(): CallHead | undefined {
+    const head = this.#head;
+    this.#head = undefined;
+    return head;
   }
 }
 
