@@ -30,29 +30,31 @@ export function createWatchHandler(
   watch: BatchedWatch,
   source: Pick<WatchSource, 'clusterId'>,
 ): WatchHandler {
-  const cache: MessageCache = new WeakMap();
+  const caches = new Map<Encoding, MessageCache>();
 
   async function open(request: WatchRequest, options: OperationOptions): Promise<Batches<WatchResponse>> {
     const range = watchedRange(request);
     const tokens = new ResumeTokens(range, await source.clusterId(options));
     const query = queryOf(request, range, tokens);
-    return watch(query, new ResponsePresenter(query.view.id, request.encoding, tokens, cache));
+    const { encoding } = request;
+    const cache: MessageCache = caches.get(encoding) ?? new WeakMap();
+    caches.set(encoding, cache);
+    return watch(query, new ResponsePresenter(encoding, tokens, cache));
   }
 
   return (request, options) => new Batched(() => open(request, options), options);
 }
 
-type MessageCache = WeakMap<readonly Change[], Map<string, WatchResponse>>;
+/** What all equal views are told is one object: what is made of it, in one encoding, is so too. */
+type MessageCache = WeakMap<readonly Change[], WatchResponse>;
 
 /** Writes what a watch says. */
 class ResponsePresenter implements Presenter<readonly WatchResponse[]> {
-  readonly #viewId: string;
   readonly #encoding: Encoding;
   readonly #tokens: ResumeTokens;
   readonly #cache: MessageCache;
 
-  constructor(viewId: string, encoding: Encoding, tokens: ResumeTokens, cache: MessageCache) {
-    this.#viewId = viewId;
+  constructor(encoding: Encoding, tokens: ResumeTokens, cache: MessageCache) {
     this.#encoding = encoding;
     this.#tokens = tokens;
     this.#cache = cache;
@@ -69,12 +71,10 @@ class ResponsePresenter implements Presenter<readonly WatchResponse[]> {
   }
 
   #shared(message: WatchMessage, changes: readonly Change[]): WatchResponse {
-    const byView = this.#cache.get(changes) ?? new Map<string, WatchResponse>();
-    const id = `${this.#viewId} ${this.#encoding}`;
-    const known = byView.get(id);
+    const known = this.#cache.get(changes);
     if (known !== undefined) return known;
     const response = this.#responseOf(message);
-    this.#cache.set(changes, byView.set(id, response));
+    this.#cache.set(changes, response);
     return response;
   }
 
