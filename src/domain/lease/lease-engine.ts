@@ -7,9 +7,9 @@
 // longer than the store does, whatever became of the answer. All times are those of a clock that never goes back.
 
 import type { Clock } from '../clock.ts';
+import { type Due, DueQueue } from '../due-queue.ts';
 import { DomainError } from '../errors.ts';
 import type { LeaseStore } from '../store.ts';
-import { type Due, DueQueue } from './due-queue.ts';
 
 /** What a lease engine needs. */
 export interface LeaseEngineDeps {

@@ -1,4 +1,4 @@
-// One subscriber of the hub: a view and a position, read by pulling.
+// One subscriber of the hub: a view and a position. It is asked for what comes next, and tells when it is worth asking again.
 //
 // States:
 // - opening: made, not attached to a channel yet.
@@ -9,7 +9,7 @@
 // - lost: changes it should have read were compacted away, and what they changed is not known.
 // - closed.
 
-import type { Clock } from '../clock.ts';
+import type { Due } from '../due-queue.ts';
 import { DomainError } from '../errors.ts';
 import { keyId } from '../key-range.ts';
 import { type Change, sizeOf } from './change.ts';
@@ -20,8 +20,6 @@ import type { View } from './view.ts';
 /** What a subscriber gets when it asks for more. */
 export type Delivery =
   | { readonly kind: 'events' | 'resync'; readonly revision: bigint; readonly changes: readonly Change[] }
-  /** Nothing came in time; nothing at or below `revision` is still to come. */
-  | { readonly kind: 'idle'; readonly revision: bigint }
   /** Changes are lost: it must read the state anew, and {@link Subscription.rebase}. */
   | { readonly kind: 'lost' };
 
@@ -35,20 +33,31 @@ export interface SubscriptionOptions {
 /** A subscriber that coalesces takes at most so much memory for what it has not read, and so much in one delivery. */
 const MAX_FOLDED_BYTES = 16 * 1024 * 1024;
 const MAX_COALESCED_BYTES = 1024 * 1024;
+const LOST: Delivery = { kind: 'lost' };
+
+/** Who reads from a subscription. */
+export interface Reader {
+  /** Is told, once for each {@link Subscription.wait}, to ask again. */
+  wake(): void;
+}
 
 /** What a subscription needs of its hub. */
 export interface SubscriptionOwner {
-  readonly clock: Clock;
   /** It is about to read: the hub sees to it that it reads from the best place. */
   pulls(subscription: Subscription): void;
-  closed(subscription: Subscription): void;
-  /** It has something to read: it is woken together with all others, once what has come with it is there too. */
+  /** It waits, until so many milliseconds of the clock at the latest. */
+  waits(subscription: Subscription, untilMs: number): void;
+  /** Its reader is to be woken: together with all others, once what has come with the cause is there too. */
   wakes(subscription: Subscription): void;
+  closed(subscription: Subscription): void;
 }
 
 /** Made by {@link WatchHub.subscribe}. */
-export class Subscription implements Disposable {
+export class Subscription implements Disposable, Due {
   readonly view: View;
+  /** When its waiting ends, for the hub's alarms. */
+  dueMs = 0;
+  place = -1;
   readonly #isCoalescing: boolean;
   readonly #owner: SubscriptionOwner;
   #channel: Channel | undefined;
@@ -58,11 +67,8 @@ export class Subscription implements Disposable {
   #isTooSlow = false;
   #isClosed = false;
   #failure: Error | undefined;
-  #wake: (() => void) | undefined;
-  /** The one that is listened to. */
-  #signal: AbortSignal | undefined;
-  /** What ends its waiting, and when. */
-  #timer: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  /** Who waits. */
+  #reader: Reader | undefined;
   #folded: Folded | undefined;
 
   constructor({ view, nextRevision, isCoalescing }: SubscriptionOptions, owner: SubscriptionOwner) {
@@ -86,31 +92,28 @@ export class Subscription implements Disposable {
     return this.#isWaiting;
   }
 
-  /**
-   * Returns what comes next, or at `untilMs` of the clock that nothing came.
-   *
-   * Rejects with WATCH_TOO_SLOW, with what the watch failed with, or with the reason of `signal`.
-   */
-  async pull(untilMs: number, { signal }: { readonly signal: AbortSignal }): Promise<Delivery> {
-    for (;;) {
-      signal.throwIfAborted();
-      if (this.#isClosed) throw new DomainError('CALL_CANCELED', 'The watch was closed');
-      if (this.#failure !== undefined) return this.#last(this.#failure);
-      if (this.#isTooSlow) throw tooSlow(this.#folded?.from ?? this.#next);
-      if (this.#isLost) return { kind: 'lost' };
-      this.#owner.pulls(this);
-      const delivery = this.#read();
-      if (delivery !== undefined) return delivery;
-      if (this.#isLost) continue;
-      if (untilMs <= this.#owner.clock.now()) return { kind: 'idle', revision: this.nextRevision - 1n };
-      await this.#wait(untilMs, signal);
-    }
+  /** Returns what comes next, where it is there already. Throws WATCH_TOO_SLOW, or what the watch failed with. */
+  poll(): Delivery | undefined {
+    if (this.#isClosed) throw new DomainError('CALL_CANCELED', 'The watch was closed');
+    if (this.#failure !== undefined) return this.#last(this.#failure);
+    if (this.#isTooSlow) throw tooSlow(this.#folded?.from ?? this.#next);
+    if (!this.#isLost) this.#owner.pulls(this);
+    const delivery = this.#isLost ? undefined : this.#read();
+    return delivery ?? (this.#isLost ? LOST : undefined);
   }
 
-  /** Returns what comes next, where it is there already. */
-  poll(): Delivery | undefined {
+  /** Returns what comes next, where it is there already and the subscription goes on. */
+  pollOn(): Delivery | undefined {
     const isOver = this.#isClosed || this.#failure !== undefined || this.#isTooSlow || this.#isLost;
     return isOver ? undefined : this.#read();
+  }
+
+  /** Has `reader` woken as soon as it is worth polling again, and at `untilMs` of the clock at the latest. */
+  wait(untilMs: number, reader: Reader): void {
+    this.#reader = reader;
+    this.#isWaiting = true;
+    this.#channel?.startWaiting(this);
+    if (this.place === -1 || this.dueMs !== untilMs) this.#owner.waits(this, untilMs);
   }
 
   /** Goes on from another revision, after it was lost. */
@@ -124,8 +127,6 @@ export class Subscription implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#owner.closed(this);
-    this.#timer?.cancel();
-    this.#signal?.removeEventListener('abort', this.wake);
     this.#wakeUp();
   }
 
@@ -134,17 +135,17 @@ export class Subscription implements Disposable {
   }
 
   /** For the hub: ends the waiting. */
-  readonly wake = (): void => {
-    const wake = this.#wake;
-    this.#wake = undefined;
-    wake?.();
-  };
+  wake(): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    this.#stopWaiting();
+    reader?.wake();
+  }
 
   /** For the hub: reads from this channel from now on. */
   attach(channel: Channel | undefined): void {
-    this.#stopWaiting();
+    this.#wakeUp();
     this.#channel = channel;
-    this.wake();
   }
 
   /** For the channel: an entry came that the view may show something of. */
@@ -241,40 +242,10 @@ export class Subscription implements Disposable {
     return this.#folded.bytes <= MAX_FOLDED_BYTES;
   }
 
-  async #wait(untilMs: number, signal: AbortSignal): Promise<void> {
-    this.#isWaiting = true;
-    this.#channel?.startWaiting(this);
-    this.#wakeOn(signal);
-    this.#wakeAt(untilMs);
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#stopWaiting();
-  }
-
-  /** One listener for all waits. */
-  #wakeOn(signal: AbortSignal): void {
-    if (this.#signal === signal) return;
-    this.#signal?.removeEventListener('abort', this.wake);
-    this.#signal = signal;
-    signal.addEventListener('abort', this.wake);
-  }
-
-  /** One timer for all waits that end at the same time. */
-  #wakeAt(atMs: number): void {
-    if (this.#timer?.atMs === atMs) return;
-    this.#timer?.cancel();
-    const { clock } = this.#owner;
-    const cancel = clock.after(Math.max(0, atMs - clock.now()), () => {
-      this.#timer = undefined;
-      this.wake();
-    });
-    this.#timer = { atMs, cancel };
-  }
-
+  /** Its reader may still ask for more before it is told. */
   #wakeUp(): void {
     this.#stopWaiting();
-    this.wake();
+    if (this.#reader !== undefined) this.#owner.wakes(this);
   }
 
   /** While it waited, nothing concerned it: its position is the channel's. */

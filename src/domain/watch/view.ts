@@ -36,49 +36,58 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Creates the view for a choice. */
 export function createView(options: ViewOptions): View {
-  const {
-    range,
-    changes: wanted = 'all',
-    glob,
-    keysOnly = false,
-    changedOnly = false,
-    returnPrevious = false,
-  } = options;
-  const matchesGlob = glob === undefined ? undefined : compileGlob(glob);
+  return new ChosenView(options);
+}
 
-  function isSelected(change: Change): boolean {
-    if (!contains(range, change.kv.key)) return false;
-    if (wanted !== 'all' && isPut(change) !== (wanted === 'puts')) return false;
-    if (changedOnly && isUnchanged(change)) return false;
-    return matchesGlob?.(decoder.decode(change.kv.key)) ?? true;
+/** As there may be one for each subscriber, it holds what was chosen and nothing more. */
+class ChosenView implements View {
+  readonly range: KeyRange;
+  readonly id: string;
+  readonly #changes: 'all' | 'puts' | 'deletes';
+  readonly #keysOnly: boolean;
+  readonly #changedOnly: boolean;
+  readonly #returnPrevious: boolean;
+  readonly #matchesGlob: ((key: string) => boolean) | undefined;
+
+  constructor({ range, glob, ...options }: ViewOptions) {
+    const { changes = 'all', keysOnly = false, changedOnly = false, returnPrevious = false } = options;
+    this.range = range;
+    this.#changes = changes;
+    this.#keysOnly = keysOnly;
+    this.#changedOnly = changedOnly;
+    this.#returnPrevious = returnPrevious;
+    this.#matchesGlob = glob === undefined ? undefined : compileGlob(glob);
+    const flags = [keysOnly, changedOnly, returnPrevious].map(Number);
+    this.id = [rangeId(range), changes, ...flags, glob ?? ''].join(' ');
   }
 
-  function shown(change: Change): Change {
+  select(changes: readonly Change[]): readonly Change[] | undefined {
+    const selected = changes.filter((change) => this.#isSelected(change));
+    return selected.length === 0 ? undefined : selected.map((change) => this.#shown(change));
+  }
+
+  selectKeys(kvs: readonly KeyValue[]): readonly KeyValue[] {
+    const selected = this.#matchesGlob === undefined ? kvs : kvs.filter(({ key }) => this.#isNamed(key));
+    return this.#keysOnly ? selected.map(withoutValue) : selected;
+  }
+
+  #isSelected(change: Change): boolean {
+    if (!contains(this.range, change.kv.key)) return false;
+    if (this.#changes !== 'all' && isPut(change) !== (this.#changes === 'puts')) return false;
+    if (this.#changedOnly && isUnchanged(change)) return false;
+    return this.#isNamed(change.kv.key);
+  }
+
+  #isNamed(key: Uint8Array): boolean {
+    return this.#matchesGlob?.(decoder.decode(key)) ?? true;
+  }
+
+  #shown(change: Change): Change {
+    const [keysOnly, returnPrevious] = [this.#keysOnly, this.#returnPrevious];
     if (!keysOnly && returnPrevious) return change;
     const previous = returnPrevious ? change.previous && withoutValue(change.previous) : undefined;
     return { type: change.type, kv: keysOnly ? withoutValue(change.kv) : change.kv, previous };
   }
-
-  return {
-    range,
-    id: [
-      rangeId(range),
-      wanted,
-      Number(keysOnly),
-      Number(changedOnly),
-      Number(returnPrevious),
-      glob ?? '',
-    ].join(' '),
-    select(changes) {
-      const selected = changes.filter(isSelected);
-      return selected.length === 0 ? undefined : selected.map(shown);
-    },
-    selectKeys(kvs) {
-      const selected =
-        matchesGlob === undefined ? kvs : kvs.filter(({ key }) => matchesGlob(decoder.decode(key)));
-      return keysOnly ? selected.map(withoutValue) : selected;
-    },
-  };
 }
 
 function isUnchanged({ kv, previous, type }: Change): boolean {

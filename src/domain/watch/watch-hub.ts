@@ -9,10 +9,11 @@
 import type { Clock } from '../clock.ts';
 import type { DomainError } from '../errors.ts';
 import { compareKeys, type KeySpan, keyId, spanOf } from '../key-range.ts';
+import { Alarms } from './alarms.ts';
 import { Channel, type ChannelDeps, type ChannelOwner } from './channel.ts';
 import { HistoryBudget } from './history-budget.ts';
 import { components, covers, overlap, union } from './spans.ts';
-import { Subscription, type SubscriptionOptions } from './subscription.ts';
+import { Subscription, type SubscriptionOptions, type SubscriptionOwner } from './subscription.ts';
 
 /** Bounds of a hub. */
 export interface WatchHubOptions {
@@ -41,7 +42,7 @@ export interface WatchHubStats {
 const TIGHTEN_AFTER_MS = 5_000;
 
 /** Makes subscriptions and gives each its channel. */
-export class WatchHub implements ChannelOwner, Disposable {
+export class WatchHub implements ChannelOwner, SubscriptionOwner, Disposable {
   readonly clock: Clock;
   readonly #deps: ChannelDeps;
   readonly #options: WatchHubOptions;
@@ -57,22 +58,14 @@ export class WatchHub implements ChannelOwner, Disposable {
   #head = 0n;
   #isDisposed = false;
   #cancelTightening: (() => void) | undefined;
-  #woken: Subscription[] = [];
+  readonly #alarms: Alarms<Subscription>;
 
   constructor(deps: ChannelDeps, options: Partial<WatchHubOptions> = {}) {
     this.#deps = deps;
     this.clock = deps.clock;
     this.#options = { ...DEFAULT_WATCH_HUB_OPTIONS, ...options };
     this.#budget = new HistoryBudget(this.clock, this.#options.historyBytes);
-  }
-
-  wakes(subscription: Subscription): void {
-    if (this.#woken.push(subscription) > 1) return;
-    this.clock.soon(() => {
-      const woken = this.#woken;
-      this.#woken = [];
-      for (const each of woken) each.wake();
-    });
+    this.#alarms = new Alarms(this.clock, (subscription) => subscription.wake());
   }
 
   /** Subscribes from a revision on. `headRevision` is one that the store has reached. */
@@ -110,8 +103,19 @@ export class WatchHub implements ChannelOwner, Disposable {
   }
 
   /** For subscriptions: see {@link SubscriptionOwner}. */
+  waits(subscription: Subscription, untilMs: number): void {
+    this.#alarms.set(subscription, untilMs);
+  }
+
+  /** For subscriptions: see {@link SubscriptionOwner}. */
+  wakes(subscription: Subscription): void {
+    this.#alarms.ringSoon(subscription);
+  }
+
+  /** For subscriptions: see {@link SubscriptionOwner}. */
   closed(subscription: Subscription): void {
     this.#subscriptions.delete(subscription);
+    this.#alarms.delete(subscription);
     this.#move(subscription, undefined);
     if (this.#live.length > 0) {
       this.#cancelTightening ??= this.clock.after(TIGHTEN_AFTER_MS, () => this.#tighten());

@@ -17,7 +17,7 @@ import { layersOf } from '../../domain/config/resolve.ts';
 import type { ConfigWatchMessage } from '../../domain/config/watch-config.ts';
 import type { WatchSource } from '../../domain/store.ts';
 import { checkpointIntervalOf } from '../fields/times.ts';
-import { createResumeTokens, type ResumeTokens, withToken } from '../kv/resume-token.ts';
+import { ResumeTokens, withToken } from '../kv/resume-token.ts';
 import { createItemMessages } from './item-messages.ts';
 import type { Reveal } from './reveal.ts';
 
@@ -90,7 +90,7 @@ export function createConfigWatchHandler({
     const profiles = layersOf(request.profiles).slice(1);
     const purpose = JSON.stringify([effective, ...profiles]);
     const clusterId = await source.clusterId({ signal });
-    const tokens = createResumeTokens(keys.historyOf(application), clusterId, purpose);
+    const tokens = new ResumeTokens(keys.historyOf(application), clusterId, purpose);
     const start =
       resumeToken === ''
         ? ({ kind: 'now' } as const)

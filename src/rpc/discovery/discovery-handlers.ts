@@ -33,7 +33,7 @@ import {
   wholeSecondsOf,
 } from '../fields/times.ts';
 import { fenceOf } from '../kv/kv-messages.ts';
-import { createResumeTokens } from '../kv/resume-token.ts';
+import { ResumeTokens } from '../kv/resume-token.ts';
 import {
   changeMessage,
   detailsOf,
@@ -192,7 +192,7 @@ export function createDiscoveryHandlers({
 
     async *watch({ service, resumeToken, checkpointInterval }, { signal }) {
       const range = service === '' ? keys.all : keys.ofService(service);
-      const tokens = createResumeTokens(range, await source.clusterId({ signal }));
+      const tokens = new ResumeTokens(range, await source.clusterId({ signal }));
       const start =
         resumeToken === ''
           ? ({ kind: 'now' } as const)

@@ -37,7 +37,7 @@ export function createKvHandlers(
   watch: WatchHandler,
 ): ServiceImpl<typeof KvServiceDescriptor> {
   return {
-    watch: (request, { signal }) => watch(request, { signal }),
+    watch,
 
     async get(request, { signal }) {
       const key = toBytes(request.key, request.keyBytes);

@@ -13,33 +13,36 @@ export interface ResumePosition {
   readonly isPartial: boolean;
 }
 
-/** Writes and reads the tokens of one watch. */
-export interface ResumeTokens {
-  write(position: ResumePosition): string;
-  /** Throws RESUME_TOKEN_INVALID. */
-  read(token: string): ResumePosition;
-}
-
 const LAYOUT = /^(\d{1,20}) (\d{1,19}) ([01])$/;
 
-/** Creates the tokens of a watch on `range` of a cluster. `purpose` is what else it was called for. */
-export function createResumeTokens(range: KeyRange, clusterId: bigint, purpose = ''): ResumeTokens {
-  const { start, end } = spanOf(range);
-  const binding = Buffer.concat([
-    Buffer.from(`watch ${start.length} ${end === undefined ? 'open' : 'closed'} `),
-    start,
-    end ?? new Uint8Array(),
-    Buffer.from(purpose),
-  ]);
-  return {
-    write: ({ revision, isPartial }) => seal(`${clusterId} ${revision} ${Number(isPartial)}`, binding),
-    read(token) {
-      const [, cluster, revision = '', partial] = LAYOUT.exec(unseal(token, binding) ?? '') ?? [];
-      if (cluster === undefined) throw invalid('is damaged, or belongs to a watch of another range');
-      if (BigInt(cluster) !== clusterId) throw invalid('belongs to another cluster');
-      return { revision: BigInt(revision), isPartial: partial === '1' };
-    },
-  };
+/** Writes and reads the tokens of one watch. */
+export class ResumeTokens {
+  readonly #clusterId: bigint;
+  readonly #binding: Uint8Array;
+
+  /** @param purpose what else the watch was called for. */
+  constructor(range: KeyRange, clusterId: bigint, purpose = '') {
+    const { start, end } = spanOf(range);
+    this.#clusterId = clusterId;
+    this.#binding = Buffer.concat([
+      Buffer.from(`watch ${start.length} ${end === undefined ? 'open' : 'closed'} `),
+      start,
+      end ?? new Uint8Array(),
+      Buffer.from(purpose),
+    ]);
+  }
+
+  write({ revision, isPartial }: ResumePosition): string {
+    return seal(`${this.#clusterId} ${revision} ${Number(isPartial)}`, this.#binding);
+  }
+
+  /** Throws RESUME_TOKEN_INVALID. */
+  read(token: string): ResumePosition {
+    const [, cluster, revision = '', partial] = LAYOUT.exec(unseal(token, this.#binding) ?? '') ?? [];
+    if (cluster === undefined) throw invalid('is damaged, or belongs to a watch of another range');
+    if (BigInt(cluster) !== this.#clusterId) throw invalid('belongs to another cluster');
+    return { revision: BigInt(revision), isPartial: partial === '1' };
+  }
 }
 
 /** Returns an error with the token to go on at, where it ends a watch that was too slow; any other as it is. */

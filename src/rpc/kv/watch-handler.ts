@@ -13,13 +13,14 @@ import type { Encoding } from '../../../gen/concord/kv/v1/reading_pb.ts';
 import { type KeyRange, singleKey } from '../../domain/key-range.ts';
 import type { OperationOptions, WatchSource } from '../../domain/store.ts';
 import type { Change } from '../../domain/watch/change.ts';
+import type { Presenter } from '../../domain/watch/open-watch.ts';
 import { createView } from '../../domain/watch/view.ts';
 import type { BatchedWatch, WatchMessage, WatchQuery } from '../../domain/watch/watch.ts';
-import { Batched } from '../fields/batched.ts';
+import { Batched, type Batches } from '../fields/batched.ts';
 import { toBytes } from '../fields/text-or-bytes.ts';
 import { checkpointIntervalOf } from '../fields/times.ts';
 import { keyValueMessage, optionalKeyValue, rangeOf } from './kv-messages.ts';
-import { createResumeTokens, type ResumeTokens, withToken } from './resume-token.ts';
+import { ResumeTokens, withToken } from './resume-token.ts';
 
 /** Serves one watch. */
 export type WatchHandler = (request: WatchRequest, options: OperationOptions) => Batched<WatchResponse>;
@@ -29,46 +30,57 @@ export function createWatchHandler(
   watch: BatchedWatch,
   source: Pick<WatchSource, 'clusterId'>,
 ): WatchHandler {
-  const cache: MessageCache = new WeakMap();
+  const caches = new Map<Encoding, MessageCache>();
 
-  async function* handleWatch(
-    request: WatchRequest,
-    options: OperationOptions,
-  ): AsyncGenerator<readonly WatchResponse[]> {
+  async function open(request: WatchRequest, options: OperationOptions): Promise<Batches<WatchResponse>> {
     const range = watchedRange(request);
-    const tokens = createResumeTokens(range, await source.clusterId(options));
+    const tokens = new ResumeTokens(range, await source.clusterId(options));
     const query = queryOf(request, range, tokens);
-    const cacheKey = `${query.view.id} ${request.encoding}`;
-    try {
-      for await (const batch of watch(query, options)) {
-        yield batch.map((message) =>
-          message.kind === 'events'
-            ? cached(cache, message.changes, cacheKey, () => responseOf(message, tokens, request.encoding))
-            : responseOf(message, tokens, request.encoding),
-        );
-      }
-    } catch (error) {
-      throw withToken(error, tokens);
-    }
+    const { encoding } = request;
+    const cache: MessageCache = caches.get(encoding) ?? new WeakMap();
+    caches.set(encoding, cache);
+    return watch(query, new ResponsePresenter(encoding, tokens, cache));
   }
 
-  return (request, options) => new Batched(handleWatch(request, options));
+  return (request, options) => new Batched(() => open(request, options), options);
 }
 
-type MessageCache = WeakMap<readonly Change[], Map<string, WatchResponse>>;
+/** What all equal views are told is one object: what is made of it, in one encoding, is so too. */
+type MessageCache = WeakMap<readonly Change[], WatchResponse>;
 
-function cached(
-  cache: MessageCache,
-  changes: readonly Change[],
-  key: string,
-  make: () => WatchResponse,
-): WatchResponse {
-  const byKey = cache.get(changes) ?? new Map<string, WatchResponse>();
-  const known = byKey.get(key);
-  if (known !== undefined) return known;
-  const message = make();
-  cache.set(changes, byKey.set(key, message));
-  return message;
+/** Writes what a watch says. */
+class ResponsePresenter implements Presenter<readonly WatchResponse[]> {
+  readonly #encoding: Encoding;
+  readonly #tokens: ResumeTokens;
+  readonly #cache: MessageCache;
+
+  constructor(encoding: Encoding, tokens: ResumeTokens, cache: MessageCache) {
+    this.#encoding = encoding;
+    this.#tokens = tokens;
+    this.#cache = cache;
+  }
+
+  batch(messages: readonly WatchMessage[]): readonly WatchResponse[] {
+    return messages.map((message) =>
+      message.kind === 'events' ? this.#shared(message, message.changes) : this.#responseOf(message),
+    );
+  }
+
+  failure(error: unknown): unknown {
+    return withToken(error, this.#tokens);
+  }
+
+  #shared(message: WatchMessage, changes: readonly Change[]): WatchResponse {
+    const known = this.#cache.get(changes);
+    if (known !== undefined) return known;
+    const response = this.#responseOf(message);
+    this.#cache.set(changes, response);
+    return response;
+  }
+
+  #responseOf(message: WatchMessage): WatchResponse {
+    return responseOf(message, this.#tokens, this.#encoding);
+  }
 }
 
 function watchedRange(request: WatchRequest): KeyRange {

@@ -7,6 +7,7 @@ import {
 } from '@connectrpc/connect/protocol-connect';
 import { trailerFlag, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { grpcStatus } from '../grpc-status.ts';
+import type { RpcCall } from '../rpc-call.ts';
 import { envelope } from './envelope.ts';
 import type { Outlet } from './outlet.ts';
 import type { Wire } from './wire.ts';
@@ -40,7 +41,7 @@ export function sendMessage(
 }
 
 /** Sends the error that answers a unary call of Connect. */
-export function sendError(outlet: Outlet, requestId: string, failure: ConnectError): void {
+function sendError(outlet: Outlet, requestId: string, failure: ConnectError): void {
   const headers = headersOf('application/json', requestId);
   sendWhole(outlet, codeToHttpStatus(failure.code), headers, errorToJsonBytes(failure, undefined));
 }
@@ -68,6 +69,18 @@ export function endStream(outlet: Outlet, { protocol }: Wire, failure: ConnectEr
       outlet.end(envelope(endStreamFlag, Buffer.from(json)));
     }
   }
+}
+
+/** Sends what a call fails with, after all that was sent of it. */
+export function sendFailure(outlet: Outlet, wire: Wire, call: RpcCall): void {
+  if (call.isEnded || call.failure === undefined) return;
+  const { requestId } = call.context;
+  if (!wire.isEnveloped) {
+    sendError(outlet, requestId, call.failure);
+    return;
+  }
+  if (!outlet.hasBegun) beginStream(outlet, wire, requestId);
+  endStream(outlet, wire, call.failure);
 }
 
 function headersOf(contentType: string, requestId: string): string[] {

@@ -17,7 +17,7 @@ import { type CallHead, readHead } from './head.ts';
 import type { Outlet } from './outlet.ts';
 import { receiveHttp1Call, receiveHttp2Call } from './receive-call.ts';
 import type { DirectRpc } from './rpcs.ts';
-import { type AnswerLimits, createServeCall } from './serve-call.ts';
+import { type AnswerLimits, createServeCall, type ServeCall } from './serve-call.ts';
 
 /** What {@link createDirectServer} needs. */
 export interface DirectServerOptions {
@@ -83,7 +83,7 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
   }
 
   /** From when its body is there, a call has its own deadline alone. */
-  async function serve(head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet): Promise<void> {
+  function serve(head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet): Promise<void> {
     const { deadlineMs } = call;
     if (deadlineMs === undefined) deadlines.delete(call);
     else {
@@ -91,8 +91,14 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       if (leftMs <= 0) call.stop(overdue());
       else if (deadlineMs - call.context.startMs > requestTimeoutMs) deadlines.set(call, leftMs, overdue);
     }
+    return untilAnswered(serveCall(head, call, body, outlet), call, outlet);
+  }
+
+  /** Where head and body are not known, as they would stay in memory for as long as a stream lives. */
+  async function untilAnswered(served: ReturnType<ServeCall>, call: RpcCall, outlet: Outlet): Promise<void> {
     try {
-      await serveCall(head, call, body, outlet);
+      const stream = await served;
+      await stream?.send();
     } catch (error) {
       log.error({ error, requestId: call.context.requestId }, 'a call could not be answered');
       outlet.destroy();

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2Stream } from '../http2/http2-stream.ts';
 import type { RpcCall } from '../rpc-call.ts';
+import { sendFailure } from './answers.ts';
 import { ENVELOPE_BYTES } from './envelope.ts';
 import type { CallHead } from './head.ts';
 import { Http1Outlet, type Outlet } from './outlet.ts';
-import { sendFailure } from './serve-call.ts';
 
 /** What a call that comes by a connection needs of its server. */
 export interface CallLife {
@@ -55,14 +55,14 @@ export function receiveHttp1Call(
 
 /** The body of a call while it comes. Who is refused or stopped meanwhile does not wait for the rest. */
 class Body {
-  readonly #head: CallHead;
+  /** Until somebody else has the call, which may live long. */
+  #head: CallHead | undefined;
   readonly #call: RpcCall;
   readonly #outlet: Outlet;
   readonly #life: CallLife;
   readonly #chunks: Buffer[] = [];
   readonly #maxBytes: number;
   #size = 0;
-  #isDone = false;
 
   constructor(head: CallHead, call: RpcCall, outlet: Outlet, life: CallLife) {
     this.#head = head;
@@ -76,17 +76,19 @@ class Body {
 
   /** Always true: it is done with each chunk as it comes. */
   add(chunk: Buffer): true {
-    if (this.#isDone) return true;
+    if (this.#head === undefined) return true;
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
     // Too large, however sound it may be.
-    if (this.#size > this.#maxBytes) this.complete({ ...this.#head, isOdd: true });
+    if (this.#size <= this.#maxBytes) return true;
+    this.#head = { ...this.#head, isOdd: true };
+    this.complete();
     return true;
   }
 
-  complete(head = this.#head): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
+  complete(): void {
+    const head = this.#takeHead();
+    if (head === undefined) return;
     this.#call.onAbort = undefined;
     const [first] = this.#chunks;
     const body =
@@ -97,17 +99,22 @@ class Body {
 
   /** The connection is gone. */
   abandon(): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#life.close(this.#call);
+    if (this.#takeHead() !== undefined) this.#life.close(this.#call);
   }
 
   #refuse(reason: RpcCall['refusal']): void {
-    if (this.#isDone || reason === undefined || this.#call.isEnded) return;
-    this.#isDone = true;
+    if (reason === undefined || this.#call.isEnded) return;
+    const head = this.#takeHead();
+    if (head === undefined) return;
     this.#life.close(this.#call);
     this.#call.fail(reason);
-    sendFailure(this.#outlet, this.#head.wire, this.#call);
+    sendFailure(this.#outlet, head.wire, this.#call);
+  }
+
+  #takeHead(): CallHead | undefined {
+    const head = this.#head;
+    this.#head = undefined;
+    return head;
   }
 }
 

@@ -1,19 +1,25 @@
 import { create, type DescMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import type { Validate } from '../../rpc/checks/validation.ts';
-import { Batched } from '../../rpc/fields/batched.ts';
+import { Batched, type Batches } from '../../rpc/fields/batched.ts';
 import { noteFailure } from '../call-interceptor.ts';
 import type { RpcCall } from '../rpc-call.ts';
-import { beginStream, endStream, sendError, sendMessage } from './answers.ts';
+import { sendFailure, sendMessage } from './answers.ts';
 import { compress, createSharedEncoder, decodeBody, encodeMessage } from './codec.ts';
 import { CallHandlerContext } from './context.ts';
 import type { CallHead } from './head.ts';
 import { answerByLibrary } from './library.ts';
 import type { Outlet } from './outlet.ts';
 import type { StreamRpc, UnaryRpc } from './rpcs.ts';
+import { StreamAnswer } from './stream-answer.ts';
 import type { Wire } from './wire.ts';
 
-/** Serves one call whose body has come, until its answer has been given to the outlet. Never rejects. */
-export type ServeCall = (head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet) => Promise<void>;
+/** Serves one call whose body has come, until its answer has been given to the outlet, or is a stream that is still to be sent. */
+export type ServeCall = (
+  head: CallHead,
+  call: RpcCall,
+  body: Buffer,
+  outlet: Outlet,
+) => Promise<StreamAnswer | undefined>;
 
 /** What bounds the answers, in bytes. */
 export interface AnswerLimits {
@@ -46,36 +52,24 @@ export function createServeCall(
     if (!call.isEnded) sendMessage(outlet, wire, call.context.requestId, sent, isCompressed);
   }
 
-  async function serveStream(
-    rpc: StreamRpc,
-    request: Message,
-    head: CallHead,
-    call: RpcCall,
-    outlet: Outlet,
-  ) {
+  const encoders = new Map<string, (answer: Message) => Uint8Array>();
+
+  /** One for all calls of a method that are written alike. */
+  function encoderOf({ method }: StreamRpc, { codec }: Wire): (answer: Message) => Uint8Array {
+    const { output } = method;
+    const id = `${codec} ${output.typeName}`;
+    const known = encoders.get(id);
+    if (known !== undefined) return known;
+    const encode = (answer: Message) => encodeShared(codec, output, asMessage(output, answer));
+    encoders.set(id, encode);
+    return encode;
+  }
+
+  async function openStream(rpc: StreamRpc, request: Message, head: CallHead, call: RpcCall, outlet: Outlet) {
     const { wire } = head;
-    const { output } = rpc.method;
-    async function send(answers: readonly Message[]): Promise<void> {
-      if (call.isEnded) return;
-      if (!outlet.hasBegun) beginStream(outlet, wire, call.context.requestId);
-      const chunks = answers.map((answer) => encodeShared(wire.codec, output, asMessage(output, answer)));
-      if (!outlet.write(chunks)) await outlet.untilWritable();
-    }
-    const answers = rpc.serve(request, new CallHandlerContext(head, call));
-    if (answers instanceof Batched) {
-      for await (const batch of answers.batches) {
-        await send(batch);
-        if (call.isEnded) return;
-      }
-    } else {
-      for await (const answer of answers) {
-        await send([answer]);
-        if (call.isEnded) return;
-      }
-    }
-    if (call.stopReason !== undefined) throw call.stopReason;
-    if (!outlet.hasBegun) beginStream(outlet, wire, call.context.requestId);
-    endStream(outlet, wire, undefined);
+    const served = rpc.serve(request, new CallHandlerContext(head, call));
+    const answers = served instanceof Batched ? await openBatches(served, call) : served;
+    return new StreamAnswer(answers, encoderOf(rpc, wire), { call, wire, outlet });
   }
 
   return async (head, call, body, outlet) => {
@@ -83,27 +77,28 @@ export function createServeCall(
     try {
       if (call.stopReason !== undefined) throw call.stopReason;
       const request = head.isOdd ? undefined : decodeBody(wire, rpc.method.input, body);
-      if (request === undefined) return await answerByLibrary(head, call, body, outlet);
+      if (request === undefined) {
+        await answerByLibrary(head, call, body, outlet);
+        return undefined;
+      }
       validate(rpc.method.input, request);
-      if (rpc.kind === 'unary') await serveUnary(rpc, request, head, call, outlet);
-      else await serveStream(rpc, request, head, call, outlet);
+      if (rpc.kind === 'stream') return await openStream(rpc, request, head, call, outlet);
+      await serveUnary(rpc, request, head, call, outlet);
     } catch (error) {
       noteFailure(call, error);
       sendFailure(outlet, wire, call);
     }
+    return undefined;
   };
 }
 
-/** Sends what a call fails with, after all that was sent of it. */
-export function sendFailure(outlet: Outlet, wire: Wire, call: RpcCall): void {
-  if (call.isEnded || call.failure === undefined) return;
-  const { requestId } = call.context;
-  if (!wire.isEnveloped) {
-    sendError(outlet, requestId, call.failure);
-    return;
-  }
-  if (!outlet.hasBegun) beginStream(outlet, wire, requestId);
-  endStream(outlet, wire, call.failure);
+/** It ends with its call. */
+async function openBatches(served: Batched<Message>, call: RpcCall): Promise<Batches<Message>> {
+  const batches = await served.open();
+  const end = () => void batches.return();
+  if (call.isEnded || call.stopReason !== undefined) end();
+  else call.onAbort = end;
+  return batches;
 }
 
 /** What a handler returns may be a message or its fields; the former stays the object that it is. */

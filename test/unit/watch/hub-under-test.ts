@@ -11,10 +11,13 @@ import { FakeStore } from './fake-store.ts';
 import { FakeWatchSource } from './fake-watch-source.ts';
 import { settled } from './settled.ts';
 
+/** What was read, or that nothing came in time: nothing at or below `revision` is still to come. */
+export type Pulled = Delivery | { readonly kind: 'idle'; readonly revision: bigint };
+
 /** A subscription and what was read from it. */
 export interface Reader {
   readonly subscription: Subscription;
-  readonly deliveries: readonly Delivery[];
+  readonly deliveries: readonly Pulled[];
   /** Why it ended. */
   readonly end: unknown;
 }
@@ -53,7 +56,7 @@ export class HubUnderTest {
   /** Subscribes, and reads on until the end. */
   read(options: SubscribeOptions = {}): Reader {
     const subscription = this.subscribe(options);
-    const deliveries: Delivery[] = [];
+    const deliveries: Pulled[] = [];
     const reader: { -readonly [K in keyof Reader]: Reader[K] } = { subscription, deliveries, end: undefined };
     const readOn = async () => {
       for (;;) {
@@ -68,8 +71,16 @@ export class HubUnderTest {
     return reader;
   }
 
-  pull(subscription: Subscription): Promise<Delivery> {
-    return subscription.pull(this.clock.now() + PULL_MS, new AbortController());
+  /** Returns what comes next, or at `untilMs` that nothing came. */
+  async pull(subscription: Subscription, untilMs = this.clock.now() + PULL_MS): Promise<Pulled> {
+    for (;;) {
+      const delivery = subscription.poll();
+      if (delivery !== undefined) return delivery;
+      if (untilMs <= this.clock.now()) return { kind: 'idle', revision: subscription.nextRevision - 1n };
+      await new Promise<void>((wake) => {
+        subscription.wait(untilMs, { wake });
+      });
+    }
   }
 
   /** Has everything told, and waits for what comes of it. */
@@ -100,7 +111,7 @@ export function span(start: string, end: string | undefined): KeySpan {
 }
 
 /** Returns deliveries as short texts: the revision, then each change as its type and key. */
-export function told(deliveries: readonly Delivery[]): readonly string[] {
+export function told(deliveries: readonly Pulled[]): readonly string[] {
   return deliveries.map((delivery) => {
     if (delivery.kind === 'lost') return 'lost';
     if (delivery.kind === 'idle') return `idle ${delivery.revision}`;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { DomainError } from '../../../src/domain/errors.ts';
 import { prefixRange } from '../../../src/domain/key-range.ts';
-import type { Delivery } from '../../../src/domain/watch/subscription.ts';
+
 import { bytes } from './bytes.ts';
-import { HubUnderTest, span, told } from './hub-under-test.ts';
+import { HubUnderTest, type Pulled, span, told } from './hub-under-test.ts';
 
 const MIB = new Uint8Array(1024 * 1024);
 
@@ -104,7 +104,7 @@ describe('laggards', () => {
     for (let i = 0; i < 12; i++) watch?.tell(1);
     expect(watch?.isPaused).toBe(true);
     expect(watch?.nextRevision).toBeLessThan(8n);
-    const deliveries: Delivery[] = [];
+    const deliveries: Pulled[] = [];
     while (deliveries.length < 12) {
       const delivery = test.pull(subscription);
       await test.turn();

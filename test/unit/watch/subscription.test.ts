@@ -1,4 +1,3 @@
-import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { HubUnderTest, PULL_MS, span, told } from './hub-under-test.ts';
 import { settled } from './settled.ts';
@@ -75,42 +74,47 @@ describe('Subscription', () => {
     test.expectNothingLeft();
   });
 
-  it('ends with the reason of its signal, before it waits and while it does', async () => {
+  it('shares one timer with all others that wait, and leaves none in the end', async () => {
     const test = new HubUnderTest();
-    using subscription = test.subscribe();
-    const controller = new AbortController();
-    const waiting = subscription.pull(PULL_MS, controller);
-    await settled();
-    controller.abort(new Error('enough'));
-    await expect(waiting).rejects.toThrow('enough');
-    await expect(subscription.pull(PULL_MS, controller)).rejects.toThrow('enough');
-    subscription.close();
-    expect(test.clock.pendingTimers).toBe(0);
-  });
-
-  it('has one timer and one listener for all its pulls, and none in the end', async () => {
-    const test = new HubUnderTest();
-    using subscription = test.subscribe();
-    const controller = new AbortController();
+    const subscriptions = [test.subscribe(), test.subscribe(), test.subscribe()];
     for (let i = 0; i < 3; i++) {
-      const waiting = subscription.pull(PULL_MS, controller);
+      const waiting = Promise.all(subscriptions.map((each) => test.pull(each)));
       await settled();
+      expect(test.clock.pendingTimers).toBe(1);
       test.store.put('a', 'x');
       await test.tellAll();
       await waiting;
     }
-    expect(test.clock.pendingTimers).toBe(1);
-    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
-    subscription.close();
+    for (const subscription of subscriptions) subscription.close();
     expect(test.clock.pendingTimers).toBe(0);
-    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+  });
+
+  it('is idle at its own time, whoever waits for less or more', async () => {
+    const test = new HubUnderTest();
+    const ends: number[] = [];
+    for (const untilMs of [300, 100, 200, 100]) {
+      void test.pull(test.subscribe(), untilMs).then(() => ends.push(untilMs));
+    }
+    const early = test.subscribe();
+    void test.pull(early, 50).catch(() => {});
+    await settled();
+    early.close();
+    const endedBy = async (nowMs: number) => {
+      test.clock.advance(nowMs - test.clock.now());
+      await settled();
+      return ends;
+    };
+    expect(await endedBy(99)).toEqual([]);
+    expect(await endedBy(100)).toEqual([100, 100]);
+    expect(await endedBy(299)).toEqual([100, 100, 200]);
+    expect(await endedBy(300)).toEqual([100, 100, 200, 300]);
   });
 
   it('is idle again and again, each time after as long', async () => {
     const test = new HubUnderTest();
     using subscription = test.subscribe();
     for (let i = 1; i <= 3; i++) {
-      const waiting = subscription.pull(i * PULL_MS, new AbortController());
+      const waiting = test.pull(subscription, i * PULL_MS);
       await settled();
       test.clock.advance(PULL_MS);
       expect(await waiting).toMatchObject({ kind: 'idle' });

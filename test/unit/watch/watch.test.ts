@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { prefixRange } from '../../../src/domain/key-range.ts';
 import { createView } from '../../../src/domain/watch/view.ts';
@@ -13,21 +14,22 @@ import { settled } from './settled.ts';
 
 const INTERVAL_MS = 1_000;
 
+function queryOf(query: Partial<WatchQuery> = {}): WatchQuery {
+  return {
+    view: createView({ range: prefixRange(bytes('k')) }),
+    start: { kind: 'now' },
+    includeSnapshot: false,
+    isKeysOnly: false,
+    isCoalescing: false,
+    checkpointIntervalMs: INTERVAL_MS,
+    ...query,
+  };
+}
+
 /** A watch that is read one message at a time. */
 function opened(test: HubUnderTest, query: Partial<WatchQuery> = {}) {
   const controller = new AbortController();
-  const stream = oneByOne(createBatchedWatch(test.hub, test.store))(
-    {
-      view: createView({ range: prefixRange(bytes('k')) }),
-      start: { kind: 'now' },
-      includeSnapshot: false,
-      isKeysOnly: false,
-      isCoalescing: false,
-      checkpointIntervalMs: INTERVAL_MS,
-      ...query,
-    },
-    controller,
-  );
+  const stream = oneByOne(createBatchedWatch(test.hub, test.store))(queryOf(query), controller);
   return { stream, leave: () => controller.abort(new Error('left')) };
 }
 
@@ -197,6 +199,43 @@ describe('watch', () => {
     const { end, messages } = watched(test, { start });
     expect(await end).toMatchObject({ reason });
     expect(messages).toEqual([]);
+    test.expectNothingLeft();
+  });
+
+  it.each([
+    ['while it reads the state', true],
+    ['while it waits', false],
+  ])('ends with the reason of its signal, and leaves no listener: %s', async (_, isHeld) => {
+    const test = hubWithKeys();
+    if (isHeld) test.store.hold('answer');
+    const controller = new AbortController();
+    const stream = oneByOne(createBatchedWatch(test.hub, test.store))(queryOf(), controller);
+    if (!isHeld) await stream.next();
+    const next = stream.next();
+    await settled();
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
+    controller.abort(new Error('left'));
+    await expect(next).rejects.toThrow('left');
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
+    test.store.letGo('answer');
+    await settled();
+    test.expectNothingLeft();
+  });
+
+  it('tells who waits for more that there is none when it is ended, and all who ask after that', async () => {
+    const test = hubWithKeys();
+    const watch = createBatchedWatch(test.hub, test.store)(queryOf(), {
+      batch: (messages) => messages.map(shortly),
+      failure: (error) => error,
+    });
+    expect(await watch.next()).toEqual({ done: false, value: ['checkpoint 4'] });
+    const next = watch.next();
+    await settled();
+    expect(test.hub.stats().subscriptions).toBe(1);
+    await watch.return();
+    expect(await next).toEqual({ done: true, value: undefined });
+    expect(await watch.next()).toEqual({ done: true, value: undefined });
+    await settled();
     test.expectNothingLeft();
   });
 

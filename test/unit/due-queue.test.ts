@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Due, DueQueue } from '../../../src/domain/lease/due-queue.ts';
+import { type Due, DueQueue } from '../../src/domain/due-queue.ts';
 
 interface Item extends Due {
   readonly name: number;
