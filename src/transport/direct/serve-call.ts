@@ -4,7 +4,7 @@ import { Batched } from '../../rpc/fields/batched.ts';
 import { noteFailure } from '../call-interceptor.ts';
 import type { RpcCall } from '../rpc-call.ts';
 import { beginStream, endStream, sendError, sendMessage } from './answers.ts';
-import { compress, createSharedEncoder, decodeBody, encodeMessage } from './codec.ts';
+import { compress, createEncoder, createSharedEncoder, decodeBody } from './codec.ts';
 import { CallHandlerContext } from './context.ts';
 import type { CallHead } from './head.ts';
 import { answerByLibrary } from './library.ts';
@@ -33,14 +33,15 @@ export function createServeCall(
   validate: Validate,
   { compressMinBytes, maxResponseBytes }: AnswerLimits,
 ): ServeCall {
-  const encodeShared = createSharedEncoder(maxResponseBytes);
+  const encode = createEncoder(maxResponseBytes);
+  const encodeShared = createSharedEncoder(encode);
 
   async function serveUnary(rpc: UnaryRpc, request: Message, head: CallHead, call: RpcCall, outlet: Outlet) {
     const { wire } = head;
     const { output } = rpc.method;
     const answer = await rpc.serve(request, new CallHandlerContext(head, call));
     call.isAnswered = true;
-    const data = encodeMessage(wire.codec, output, asMessage(output, answer), maxResponseBytes);
+    const data = encode(wire.codec, output, asMessage(output, answer));
     const isCompressed = head.acceptsGzip && data.byteLength >= compressMinBytes;
     const sent = isCompressed ? await compress(data) : data;
     if (!call.isEnded) sendMessage(outlet, wire, call.context.requestId, sent, isCompressed);
