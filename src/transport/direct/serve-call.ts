@@ -9,7 +9,7 @@ import { CallHandlerContext } from './context.ts';
 import type { CallHead } from './head.ts';
 import { answerByLibrary } from './library.ts';
 import type { Outlet } from './outlet.ts';
-import type { StreamRpc, UnaryRpc } from './rpcs.ts';
+import type { StreamRpc } from './rpcs.ts';
 import type { Wire } from './wire.ts';
 
 /** Serves one call whose body has come, until its answer has been given to the outlet. Never rejects. */
@@ -35,17 +35,6 @@ export function createServeCall(
 ): ServeCall {
   const encode = createEncoder(maxResponseBytes);
   const encodeShared = createSharedEncoder(encode);
-
-  async function serveUnary(rpc: UnaryRpc, request: Message, head: CallHead, call: RpcCall, outlet: Outlet) {
-    const { wire } = head;
-    const { output } = rpc.method;
-    const answer = await rpc.serve(request, new CallHandlerContext(head, call));
-    call.isAnswered = true;
-    const data = encode(wire.codec, output, asMessage(output, answer));
-    const isCompressed = head.acceptsGzip && data.byteLength >= compressMinBytes;
-    const sent = isCompressed ? await compress(data) : data;
-    if (!call.isEnded) sendMessage(outlet, wire, call.context.requestId, sent, isCompressed);
-  }
 
   async function serveStream(
     rpc: StreamRpc,
@@ -86,8 +75,17 @@ export function createServeCall(
       const request = head.isOdd ? undefined : decodeBody(wire, rpc.method.input, body);
       if (request === undefined) return await answerByLibrary(head, call, body, outlet);
       validate(rpc.method.input, request);
-      if (rpc.kind === 'unary') await serveUnary(rpc, request, head, call, outlet);
-      else await serveStream(rpc, request, head, call, outlet);
+      if (rpc.kind === 'stream') {
+        await serveStream(rpc, request, head, call, outlet);
+        return;
+      }
+      const { output } = rpc.method;
+      const answer = await rpc.serve(request, new CallHandlerContext(head, call));
+      call.isAnswered = true;
+      const data = encode(wire.codec, output, asMessage(output, answer));
+      const isCompressed = head.acceptsGzip && data.byteLength >= compressMinBytes;
+      const sent = isCompressed ? await compress(data) : data;
+      if (!call.isEnded) sendMessage(outlet, wire, call.context.requestId, sent, isCompressed);
     } catch (error) {
       noteFailure(call, error);
       sendFailure(outlet, wire, call);
