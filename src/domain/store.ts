@@ -1,6 +1,7 @@
 // The ports through which the domain reaches a store: an ordered, revisioned key-value store with transactions and leases.
 // Src/etcd implements them; everything they say of failures is a DomainError with the reason named.
 
+import type { Cancellation } from './cancellation.ts';
 import type { DomainError } from './errors.ts';
 import type { KeyRange } from './key-range.ts';
 
@@ -9,6 +10,8 @@ import type { KeyRange } from './key-range.ts';
  */
 export interface OperationOptions {
   readonly signal: AbortSignal;
+  /** Tells the same as `signal`, which is then made only for who asks for it. @default `signal` */
+  readonly cancellation?: Cancellation;
 }
 
 /** One key and what it holds at one revision. */

@@ -49,7 +49,7 @@ export function createAuthenticator(user: EtcdUser | undefined): Authenticator {
         {
           metadata: anonymous.metadata,
           deadline: Math.min(deadline, Date.now() + FETCH_TIMEOUT_MS),
-          signal: undefined,
+          cancellation: undefined,
         },
       );
       if (answer.kind === 'ok') {

@@ -6,6 +6,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Metadata } from '@grpc/grpc-js';
+import { type Cancellation, cancellationOf } from '../domain/cancellation.ts';
 import type { OperationOptions } from '../domain/store.ts';
 import type { Authenticator } from './authenticator.ts';
 import { type Attempt, toDomainError } from './errors.ts';
@@ -85,13 +86,14 @@ export class Cluster {
   }
 
   /** Calls the members until one answers, time is up, or trying again is of no use. Rejects with a DomainError. */
-  async call<T>(call: ClusterCall<T>, { signal }: OperationOptions): Promise<T> {
+  async call<T>(call: ClusterCall<T>, options: OperationOptions): Promise<T> {
     const { attempt } = call;
+    const cancellation = cancellationOf(options);
     const deadline = Date.now() + this.#times.callTimeoutMs;
     const members = this.#inOrder();
     let hasRenewedToken = false;
     for (let tries = 1; ; tries++) {
-      signal.throwIfAborted();
+      cancellation.throwIfAborted();
       const member = members[(tries - 1) % members.length];
       if (member === undefined) throw new Error('a cluster has at least one member');
       const token = await this.#authenticator.token(members, deadline);
@@ -101,10 +103,10 @@ export class Cluster {
           : await ask(member, call, {
               metadata: attempt.isSerializable ? token.anyMember : token.metadata,
               deadline: this.#attemptDeadline(deadline, attempt, tries),
-              signal,
+              cancellation,
             });
       if (answer.kind === 'ok') return answer.value;
-      signal.throwIfAborted();
+      cancellation.throwIfAborted();
 
       const { error } = answer;
       if (token.kind === 'ok' && isTokenRejected(error) && !hasRenewedToken) {
@@ -117,7 +119,7 @@ export class Cluster {
       const delayMs = RETRY_DELAY_MS * 2 ** Math.floor(tries / members.length) * Math.random();
       const isOver = tries >= Math.max(MAX_ATTEMPTS, 2 * members.length) || Date.now() + delayMs >= deadline;
       if (!mayRepeat || isOver) throw toDomainError(error, attempt);
-      await sleep(delayMs, signal);
+      await sleep(delayMs, cancellation);
     }
   }
 
@@ -168,7 +170,7 @@ export class Cluster {
       {
         metadata,
         deadline,
-        signal: undefined,
+        cancellation: undefined,
       },
     );
     return answer.kind === 'ok' ? answer.value.version : undefined;
@@ -204,7 +206,7 @@ export class Cluster {
         const answer = await member.call('KV', 'range', request, {
           metadata: token.metadata,
           deadline,
-          signal: undefined,
+          cancellation: undefined,
         });
         if (answer.kind === 'failed' && isMembersFault(answer.error.code)) member.suspect(SUSPECT_MS);
         else member.trust();
@@ -223,18 +225,19 @@ function isMembersFault(code: number): boolean {
   return code === Status.unavailable || code === Status.deadlineExceeded || code === Status.internal;
 }
 
-/** Waits, or rejects with the signal's reason. */
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
+/** Waits, or rejects with why it was cancelled. */
+function sleep(ms: number, cancellation: Cancellation): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      signal.removeEventListener('abort', stop);
+    const timer = setTimeout(() => {
+      cancellation.removeEventListener('abort', stop);
       resolve();
-    }
-    function stop(): void {
-      clearTimeout(timer);
-      reject(signal.reason);
-    }
-    signal.addEventListener('abort', stop, { once: true });
+    }, ms);
+    const stop = {
+      handleEvent() {
+        clearTimeout(timer);
+        reject(cancellation.reason);
+      },
+    };
+    cancellation.addEventListener('abort', stop, { once: true });
   });
 }

@@ -22,7 +22,7 @@ export async function findLeader(
 ): Promise<Leader> {
   const { promise, resolve } = Promise.withResolvers<Leader>();
   const answers = members.map(async (member) => {
-    const call = { metadata, deadline, signal: undefined };
+    const call = { metadata, deadline, cancellation: undefined };
     const answer = await member.call<IStatusResponse>('Maintenance', 'status', {}, call);
     if (answer.kind === 'failed') {
       if (isTokenRejected(answer.error)) resolve({ kind: 'tokenRejected' });

@@ -3,6 +3,7 @@
 import type { ClientDuplexStream, Metadata, ServiceError } from '@grpc/grpc-js';
 import { noop } from 'cockatiel';
 import { Etcd3, type ILeaseKeepAliveResponse, type IWatchResponse } from 'etcd3';
+import type { Cancellation } from '../domain/cancellation.ts';
 import type { StatusError } from './status.ts';
 
 /** Certificates for TLS to etcd, as PEM. */
@@ -34,7 +35,7 @@ export interface MemberCall {
   readonly metadata: Metadata;
   /** When the call is given up, in milliseconds of the wall clock (gRPC's own measure). */
   readonly deadline: number;
-  readonly signal: AbortSignal | undefined;
+  readonly cancellation: Cancellation | undefined;
 }
 
 type Done<T> = (error: ServiceError | null, value?: T) => void;
@@ -154,17 +155,18 @@ export class Member extends Etcd3 {
   }
 }
 
-function unary<T>({ signal }: MemberCall, start: (done: Done<T>) => { cancel(): void }): Promise<Answer<T>> {
+function unary<T>(
+  { cancellation }: MemberCall,
+  start: (done: Done<T>) => { cancel(): void },
+): Promise<Answer<T>> {
   return new Promise((resolve) => {
+    const cancel = { handleEvent: () => active.cancel() };
     const active = start((error, value) => {
-      signal?.removeEventListener('abort', cancel);
+      cancellation?.removeEventListener('abort', cancel);
       resolve(error === null ? { kind: 'ok', value: value as T } : { kind: 'failed', error });
     });
-    function cancel(): void {
-      active.cancel();
-    }
-    if (signal?.aborted) cancel();
-    else signal?.addEventListener('abort', cancel, { once: true });
+    if (cancellation?.aborted) active.cancel();
+    else cancellation?.addEventListener('abort', cancel, { once: true });
   });
 }
 

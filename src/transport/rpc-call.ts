@@ -1,4 +1,5 @@
 import { type ConnectError, createContextKey } from '@connectrpc/connect';
+import { type Cancellation, LazyAbort } from '../domain/cancellation.ts';
 import type { CallContext, CallObserver } from '../rpc/checks/call-context.ts';
 import { reasonError, reasonOf, toConnectError } from '../rpc/checks/errors.ts';
 import type { RequestBody } from './request-body.ts';
@@ -23,9 +24,7 @@ export class RpcCall {
   /** Is told as soon as the call is stopped or lost; for who waits for something else than `signal`. */
   onAbort: ((reason: ConnectError) => void) | undefined;
   readonly #observer: CallObserver;
-  /** Made for the first who asks: most calls end before anybody has to be told. */
-  #abort: AbortController | undefined;
-  #abortReason: ConnectError | undefined;
+  readonly #abort = new LazyAbort();
   #failure: ConnectError | undefined;
   #stopReason: ConnectError | undefined;
   #isEnded = false;
@@ -39,11 +38,12 @@ export class RpcCall {
 
   /** Aborted when the caller goes away (`CALL_CANCELED`) and when the call is stopped; never because it ended well. */
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController();
-      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason);
-    }
     return this.#abort.signal;
+  }
+
+  /** Tells the same without a signal being made. */
+  get cancellation(): Cancellation {
+    return this.#abort;
   }
 
   /** What the call fails with. */
@@ -86,9 +86,8 @@ export class RpcCall {
   }
 
   #abortFor(reason: ConnectError): void {
-    if (this.#abortReason !== undefined) return;
-    this.#abortReason = reason;
-    this.#abort?.abort(reason);
+    if (this.#abort.aborted) return;
+    this.#abort.abort(reason);
     this.onAbort?.(reason);
   }
 

@@ -102,8 +102,12 @@ export interface KvService {
 export function createKvService(store: KeyValueStore, leases: LeaseStore): KvService {
   return {
     async get(key, query, options) {
-      const read: ReadOperation = { kind: 'read', range: singleKey(key), revision: query.revision };
-      const answer = await freshRead((serializable) => store.read({ ...read, serializable }, options), query);
+      const range = singleKey(key);
+      const answer = await freshRead(
+        (serializable) =>
+          store.read({ kind: 'read', range, revision: query.revision, serializable }, options),
+        query,
+      );
       const kv = answer.kvs[0];
       const revision = query.revision === 0n ? answer.revision : query.revision;
       if (kv === undefined) throw keyNotFound(key, revision);

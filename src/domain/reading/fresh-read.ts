@@ -16,19 +16,32 @@ export interface Freshness {
  *
  * Rejects with REVISION_IN_FUTURE where the store itself has not reached `minRevision`, and as `read` does.
  */
-export async function freshRead<T>(
+export function freshRead<T>(
   read: (serializable: boolean) => Promise<AtRevision<T>>,
   { serializable, minRevision }: Freshness,
 ): Promise<AtRevision<T>> {
-  if (serializable) {
-    try {
-      const answer = await read(true);
-      if (answer.revision >= minRevision) return answer;
-    } catch (error) {
-      // A member that lags behind calls a revision future that others have reached.
-      if (!(error instanceof DomainError && error.reason === 'REVISION_IN_FUTURE')) throw error;
-    }
+  if (serializable) return readSerializable(read, minRevision);
+  return minRevision === 0n ? read(false) : readLinearizable(read, minRevision);
+}
+
+async function readSerializable<T>(
+  read: (serializable: boolean) => Promise<AtRevision<T>>,
+  minRevision: bigint,
+): Promise<AtRevision<T>> {
+  try {
+    const answer = await read(true);
+    if (answer.revision >= minRevision) return answer;
+  } catch (error) {
+    // A member that lags behind calls a revision future that others have reached.
+    if (!(error instanceof DomainError && error.reason === 'REVISION_IN_FUTURE')) throw error;
   }
+  return readLinearizable(read, minRevision);
+}
+
+async function readLinearizable<T>(
+  read: (serializable: boolean) => Promise<AtRevision<T>>,
+  minRevision: bigint,
+): Promise<AtRevision<T>> {
   const answer = await read(false);
   if (answer.revision < minRevision) throw revisionInFuture(minRevision, answer.revision);
   return answer;

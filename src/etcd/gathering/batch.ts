@@ -1,5 +1,8 @@
 // Calls that wait to be sent together, and are then in flight together.
 
+import { type AbortListener, type Cancellation, LazyAbort } from '../../domain/cancellation.ts';
+import type { OperationOptions } from '../../domain/store.ts';
+
 /** The most operations of one transaction that etcd takes by default (--max-txn-ops). */
 const MAX_OPERATIONS = 128;
 
@@ -21,7 +24,7 @@ export interface Share {
 
 /** A batch that takes calls until it is closed. */
 export class Batch<C, A> {
-  readonly #abort = new AbortController();
+  readonly #abort = new LazyAbort();
   readonly #names = new Set<string>();
   readonly #timer: NodeJS.Timeout;
   #callers: Caller<C, A>[] = [];
@@ -35,9 +38,9 @@ export class Batch<C, A> {
     this.#timer = setTimeout(onLate, MAX_WAIT_MS);
   }
 
-  /** Aborted when all callers of the closed batch are gone. */
-  get signal(): AbortSignal {
-    return this.#abort.signal;
+  /** Of the operation that answers it: aborted when all callers of the closed batch are gone. */
+  get options(): OperationOptions {
+    return this.#abort;
   }
 
   /** Returns whether a call can be added: at most 128 operations and 256 KiB, and each name once. */
@@ -50,12 +53,12 @@ export class Batch<C, A> {
   }
 
   /** Adds a call, and resolves or rejects as its {@link Caller} does. */
-  add(call: C, { operations, bytes, name }: Share, signal: AbortSignal): Promise<A> {
+  add(call: C, { operations, bytes, name }: Share, cancellation: Cancellation): Promise<A> {
     this.#operations += operations;
     this.#bytes += bytes;
     if (name !== undefined) this.#names.add(name);
     return new Promise((resolve, reject) => {
-      this.#callers.push(new Caller(call, signal, { resolve, reject, leave: this.#leave }));
+      this.#callers.push(new Caller(call, cancellation, { resolve, reject, leave: this.#leave }));
     });
   }
 
@@ -68,45 +71,45 @@ export class Batch<C, A> {
   }
 
   readonly #leave = (): void => {
-    if (this.#present > 0 && --this.#present === 0) this.#abort.abort();
+    if (this.#present > 0 && --this.#present === 0) this.#abort.abort(new Error('all callers have left'));
   };
 }
 
-/** One who waits for the answer to a call, until its signal is aborted. */
-export class Caller<C, A> {
+/** One who waits for the answer to a call, until it is cancelled. */
+export class Caller<C, A> implements AbortListener {
   readonly call: C;
-  readonly #signal: AbortSignal;
+  readonly #cancellation: Cancellation;
   readonly #settle: Settle<A>;
   #isGone = false;
 
-  constructor(call: C, signal: AbortSignal, settle: Settle<A>) {
+  constructor(call: C, cancellation: Cancellation, settle: Settle<A>) {
     this.call = call;
-    this.#signal = signal;
+    this.#cancellation = cancellation;
     this.#settle = settle;
-    signal.addEventListener('abort', this, ONCE);
+    cancellation.addEventListener('abort', this, ONCE);
   }
 
-  /** Whether it was told already that its signal is aborted. */
+  /** Whether it was cancelled already. */
   get isGone(): boolean {
     return this.#isGone;
   }
 
   /** Gives it the answer; of no effect where it is gone. */
   resolve(answer: A): void {
-    this.#signal.removeEventListener('abort', this);
+    this.#cancellation.removeEventListener('abort', this);
     this.#settle.resolve(answer);
   }
 
   /** Gives it the failure; of no effect where it is gone. */
   reject(error: unknown): void {
-    this.#signal.removeEventListener('abort', this);
+    this.#cancellation.removeEventListener('abort', this);
     this.#settle.reject(error);
   }
 
-  /** Its signal is aborted. */
+  /** It is cancelled. */
   handleEvent(): void {
     this.#isGone = true;
-    this.#settle.reject(this.#signal.reason);
+    this.#settle.reject(this.#cancellation.reason);
     this.#settle.leave();
   }
 }

@@ -5,6 +5,7 @@
 // sent when one of the two is answered; or without waiting for that, when the next call does not fit into it, or after 10 ms: then
 // etcd is far away, or stalled. So a call is always sent after it was made, never with a batch under way.
 
+import { cancellationOf } from '../../domain/cancellation.ts';
 import type { OperationOptions } from '../../domain/store.ts';
 import { Batch, type Caller, type Share } from './batch.ts';
 
@@ -32,14 +33,14 @@ export class Gatherer<C, A> {
     this.#sending = sending;
   }
 
-  /** Sends a call, and rejects at once when its signal is aborted; a batch is cancelled when all its callers are gone. */
+  /** Sends a call, and rejects at once when it is cancelled; a batch is cancelled when all its callers are gone. */
   call(call: C, options: OperationOptions): Promise<A> {
-    const { signal } = options;
-    if (signal.aborted) return Promise.reject(signal.reason);
+    const cancellation = cancellationOf(options);
+    if (cancellation.aborted) return Promise.reject(cancellation.reason);
     const share = this.#sending.shareOf(call);
     if (this.#waiting?.hasRoomFor(share) === false) this.#sendWaiting();
     this.#waiting ??= this.#openBatch();
-    return this.#waiting.add(call, share, signal);
+    return this.#waiting.add(call, share, cancellation);
   }
 
   #openBatch(): Batch<C, A> {
@@ -57,7 +58,7 @@ export class Gatherer<C, A> {
     this.#waiting = undefined;
     const callers = batch?.close() ?? [];
     if (batch !== undefined && callers.length > 0) {
-      void this.#counted(() => this.#run(callers, batch.signal));
+      void this.#counted(() => this.#run(callers, batch.options));
     }
   }
 
@@ -72,17 +73,17 @@ export class Gatherer<C, A> {
   }
 
   /** Sends those that are still there, and settles them. Never rejects. */
-  async #run(batch: readonly Caller<C, A>[], signal: AbortSignal): Promise<void> {
+  async #run(batch: readonly Caller<C, A>[], options: OperationOptions): Promise<void> {
     const callers = batch.filter(({ isGone }) => !isGone);
     const [first] = callers;
     if (first === undefined) return;
     try {
       const answers =
         callers.length === 1
-          ? [await this.#sending.sendOne(first.call, { signal })]
+          ? [await this.#sending.sendOne(first.call, options)]
           : await this.#sending.sendMany(
               callers.map(({ call }) => call),
-              { signal },
+              options,
             );
       for (const [i, caller] of callers.entries()) caller.resolve(answers[i] as A);
     } catch (error) {
@@ -92,8 +93,8 @@ export class Gatherer<C, A> {
       }
       const middle = callers.length >> 1;
       await Promise.all([
-        this.#run(callers.slice(0, middle), signal),
-        this.#run(callers.slice(middle), signal),
+        this.#run(callers.slice(0, middle), options),
+        this.#run(callers.slice(middle), options),
       ]);
     }
   }

@@ -59,7 +59,8 @@ function readGatherer(store: KeyValueStore): Gatherer<ReadOperation, ReadAnswer>
       const { results, revision } = await store.txn(together(reads), options);
       return results.map((result) => {
         if (result.kind !== 'read') throw new Error('the store answered a read with something else');
-        return { ...result, revision };
+        const { kind, kvs, count, more } = result;
+        return { kind, kvs, count, more, revision };
       });
     },
     isForSome: (error) => isOneOf(FOR_SOME_READS, error),

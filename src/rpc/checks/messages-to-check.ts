@@ -1,7 +1,7 @@
 // What protovalidate leaves unchecked in a message: it stops where a type comes again within itself (a transaction in a
 // transaction), and looks at a duration's sum alone.
 
-import { type DescMessage, isMessage, type Message } from '@bufbuild/protobuf';
+import { type DescField, type DescMessage, isMessage, type Message } from '@bufbuild/protobuf';
 import { type Path, type ReflectMessage, reflect } from '@bufbuild/protobuf/reflect';
 import { DurationSchema } from '@bufbuild/protobuf/wkt';
 
@@ -11,14 +11,19 @@ export type MessageToCheck =
   | { readonly kind: 'duration'; readonly seconds: bigint; readonly nanos: number; readonly at: Path };
 
 const kinds = new WeakMap<DescMessage, boolean>();
+const fieldsToLookInto = new WeakMap<DescMessage, readonly DescField[]>();
+const NONE: readonly MessageToCheck[] = [];
 
-/** Finds them, outermost first. Messages of types that cannot hold any are not looked into. */
-export function* messagesToCheck(schema: DescMessage, message: Message): Generator<MessageToCheck> {
-  if (mayHoldAny(schema)) yield* within(reflect(schema, message), []);
+/** Finds them, outermost first. Fields of types that cannot hold any are not looked into. */
+export function messagesToCheck(schema: DescMessage, message: Message): Iterable<MessageToCheck> {
+  const fields = fieldsOf(schema);
+  if (fields.length === 0) return NONE;
+  const reflected = reflect(schema, message);
+  return fields.some((field) => reflected.isSet(field)) ? within(reflected, []) : NONE;
 }
 
 function* within(message: ReflectMessage, at: Path): Generator<MessageToCheck> {
-  for (const field of message.fields) {
+  for (const field of fieldsOf(message.desc)) {
     if (!message.isSet(field)) continue;
     if (field.fieldKind === 'message') yield* found(message.get(field), [...at, field]);
     else if (field.fieldKind === 'list' && field.listKind === 'message') {
@@ -36,6 +41,18 @@ function* found(inner: ReflectMessage, at: Path): Generator<MessageToCheck> {
     if (reaches(desc, desc)) yield { kind: 'message', schema: desc, message, at };
     yield* within(inner, at);
   }
+}
+
+/** Those whose messages are to be looked at. */
+function fieldsOf(schema: DescMessage): readonly DescField[] {
+  const known = fieldsToLookInto.get(schema);
+  if (known !== undefined) return known;
+  const fields = schema.fields.filter(({ fieldKind, message }) => {
+    if (message === undefined || fieldKind === 'map') return false;
+    return message.typeName === DurationSchema.typeName || mayHoldAny(message);
+  });
+  fieldsToLookInto.set(schema, fields);
+  return fields;
 }
 
 function mayHoldAny(schema: DescMessage): boolean {

@@ -11,6 +11,7 @@ import { messagesToCheck } from './messages-to-check.ts';
 export type Validate = (schema: DescMessage, message: Message) => void;
 
 const MAX_NANOS = 999_999_999;
+const NONE: readonly Violation[] = [];
 
 /** Creates the check. The rules of a message are compiled when the first of its kind comes. */
 export function createValidate(): Validate {
@@ -18,8 +19,9 @@ export function createValidate(): Validate {
 
   function rulesBroken(schema: DescMessage, message: Message, at: Path): readonly Violation[] {
     const result = validator.validate(schema, message);
+    if (result.kind === 'valid') return NONE;
     if (result.kind === 'error') throw result.error;
-    return (result.violations ?? []).map((broken) => within(at, broken));
+    return result.violations.map((broken) => within(at, broken));
   }
 
   return (schema, message) => {

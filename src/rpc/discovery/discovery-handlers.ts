@@ -78,7 +78,7 @@ export function createDiscoveryHandlers({
 }: DiscoveryHandlersDeps): ServiceImpl<typeof DiscoveryServiceDescriptor> {
   const expressions = createExpressionFiltersOnDemand();
   return {
-    async register({ instance: message, ttl, liveness, probe, ...conditions }, { signal }) {
+    async register({ instance: message, ttl, liveness, probe, ...conditions }, options) {
       const named = required(message);
       const { instance, expireMs } = await discovery.register(
         {
@@ -89,7 +89,7 @@ export function createDiscoveryHandlers({
           probe: probeOf(probe),
           conditions: conditionsOf(conditions),
         },
-        { signal },
+        options,
       );
       return {
         revision: instance.revision,
@@ -110,36 +110,39 @@ export function createDiscoveryHandlers({
       }
     },
 
-    async heartbeat(request, { signal }) {
-      const { revision, expireMs } = await discovery.heartbeat(request, { signal });
+    async heartbeat(request, options) {
+      const { revision, expireMs } = await discovery.heartbeat(request, options);
       return { revision, ...(expireMs !== undefined && { expireTime: timestampOf(clock, expireMs) }) };
     },
 
-    unregister: (request, { signal }) => discovery.unregister(request, conditionsOf(request), { signal }),
+    unregister: (request, options) => discovery.unregister(request, conditionsOf(request), options),
 
-    async updateInstance({ instance: message, ...conditions }, { signal }) {
+    async updateInstance({ instance: message, ...conditions }, options) {
       const named = required(message);
       const details = detailsOf(named);
-      const instance = await discovery.change(nameOf(named), () => details, conditionsOf(conditions), {
-        signal,
-      });
+      const instance = await discovery.change(
+        nameOf(named),
+        () => details,
+        conditionsOf(conditions),
+        options,
+      );
       return { revision: instance.revision, instance: instanceMessage(instance) };
     },
 
-    async setStatus(request, { signal }) {
+    async setStatus(request, options) {
       const status = statusOf(request.status);
       const instance = await discovery.change(
         request,
         (current) => ({ ...current, status }),
         conditionsOf(request),
-        { signal },
+        options,
       );
       return { revision: instance.revision, instance: instanceMessage(instance) };
     },
 
-    async discover(request, { signal }) {
+    async discover(request, options) {
       const filter = filterOf(request.filter, expressions);
-      const found = await discovery.discover(request.service, filter, freshnessOf(request), { signal });
+      const found = await discovery.discover(request.service, filter, freshnessOf(request), options);
       return {
         revision: found.revision,
         instances: found.instances.map(instanceMessage),
@@ -149,12 +152,12 @@ export function createDiscoveryHandlers({
       };
     },
 
-    async getInstance(request, { signal }) {
-      const { instance, revision } = await discovery.get(request, freshnessOf(request), { signal });
+    async getInstance(request, options) {
+      const { instance, revision } = await discovery.get(request, freshnessOf(request), options);
       return { revision, instance: instanceMessage(instance) };
     },
 
-    async listServices(request, { signal }) {
+    async listServices(request, options) {
       const { prefix, pageToken, pageSize } = request;
       const binding = Buffer.from(`concord.discovery.v1.ListServicesRequest ${prefix}`);
       const page = await discovery.listServices(
@@ -164,7 +167,7 @@ export function createDiscoveryHandlers({
           after: readPosition(pageToken, binding),
           pageSize: pageSize || DEFAULT_PAGE_SIZE,
         },
-        { signal },
+        options,
       );
       return {
         revision: page.revision,
@@ -173,20 +176,20 @@ export function createDiscoveryHandlers({
       };
     },
 
-    async pick(request, { signal }) {
+    async pick(request, options) {
       const query = {
         service: request.service,
         strategy: strategyOf(request),
         filter: filterOf(request.filter, expressions),
       };
-      const { instance, isStale, revision } = await discovery.pick(query, freshnessOf(request), { signal });
+      const { instance, isStale, revision } = await discovery.pick(query, freshnessOf(request), options);
       return { revision, instance: instanceMessage(instance), stale: isStale };
     },
 
-    async waitFor(request, { signal }) {
+    async waitFor(request, options) {
       const { service, count } = request;
       const query = { service, count: count || 1, filter: filterOf(request.filter, expressions) };
-      const { instances, revision } = await discovery.waitFor(query, { signal });
+      const { instances, revision } = await discovery.waitFor(query, options);
       return { revision, instances: instances.map(instanceMessage) };
     },
 
@@ -217,11 +220,11 @@ export function createDiscoveryHandlers({
       }
     },
 
-    setLossGuard: (request, { signal }) =>
-      discovery.setGuard(request.service, guardOf(request), fenceOf(request.fence), { signal }),
+    setLossGuard: (request, options) =>
+      discovery.setGuard(request.service, guardOf(request), fenceOf(request.fence), options),
 
-    async getLossGuard(request, { signal }) {
-      const { guard, revision } = await discovery.getGuard(request.service, freshnessOf(request), { signal });
+    async getLossGuard(request, options) {
+      const { guard, revision } = await discovery.getGuard(request.service, freshnessOf(request), options);
       return {
         revision,
         ...(guard !== undefined && {

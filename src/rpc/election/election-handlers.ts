@@ -57,13 +57,13 @@ export function createElectionHandlers(
       }
     },
 
-    async leader(request, { signal }) {
-      const { leader, revision } = await elections.leader(request.name, freshnessOf(request), { signal });
+    async leader(request, options) {
+      const { leader, revision } = await elections.leader(request.name, freshnessOf(request), options);
       return { revision, leader: leaderMessage(leader) };
     },
 
-    async listCandidates(request, { signal }) {
-      const state = await elections.listCandidates(request.name, freshnessOf(request), { signal });
+    async listCandidates(request, options) {
+      const state = await elections.listCandidates(request.name, freshnessOf(request), options);
       return {
         revision: state.revision,
         ...(state.leader !== undefined && { leader: leaderMessage(state.leader) }),
@@ -90,13 +90,13 @@ export function createElectionHandlers(
       }
     },
 
-    proclaim: ({ name, termToken, value }, { signal }) =>
-      elections.proclaim({ name, token: termToken }, value, { signal }),
+    proclaim: ({ name, termToken, value }, options) =>
+      elections.proclaim({ name, token: termToken }, value, options),
 
-    resign: ({ name, termToken }, { signal }) => elections.resign({ name, token: termToken }, { signal }),
+    resign: ({ name, termToken }, options) => elections.resign({ name, token: termToken }, options),
 
-    transfer: ({ name, termToken, leaseId }, { signal }) =>
-      elections.transfer({ name, token: termToken }, leaseId, { signal }),
+    transfer: ({ name, termToken, leaseId }, options) =>
+      elections.transfer({ name, token: termToken }, leaseId, options),
   };
 }
 

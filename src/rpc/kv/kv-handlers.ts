@@ -39,17 +39,17 @@ export function createKvHandlers(
   return {
     watch,
 
-    async get(request, { signal }) {
+    async get(request, options) {
       const key = toBytes(request.key, request.keyBytes);
       const query = { revision: request.revision, ...freshnessOf(request) };
-      const answer = await kv.get(key, query, { signal });
+      const answer = await kv.get(key, query, options);
       return { revision: answer.revision, kv: keyValueMessage(answer.kv, request.encoding) };
     },
 
-    async batchGet(request, { signal }) {
+    async batchGet(request, options) {
       const keys = [...request.keys.map((key) => toBytes(key, NO_BYTES)), ...request.keysBytes];
       const query = { revision: request.revision, ...freshnessOf(request) };
-      const { kvs, missingKeys, revision } = await kv.batchGet(keys, query, { signal });
+      const { kvs, missingKeys, revision } = await kv.batchGet(keys, query, options);
       const missing = missingKeys.map((key) => toText(key, request.encoding) ?? key);
       return {
         revision,
@@ -59,7 +59,7 @@ export function createKvHandlers(
       };
     },
 
-    async list(request, { signal }) {
+    async list(request, options) {
       const binding = pageBinding(ListRequestSchema, request);
       const page = await kv.list(
         {
@@ -71,7 +71,7 @@ export function createKvHandlers(
           cursor: cursorOf(readPageToken(request.pageToken, binding)),
           ...freshnessOf(request),
         },
-        { signal },
+        options,
       );
       return {
         revision: page.revision,
@@ -82,7 +82,7 @@ export function createKvHandlers(
       };
     },
 
-    async listChildren(request, { signal }) {
+    async listChildren(request, options) {
       const binding = pageBinding(ListChildrenRequestSchema, request);
       const position = readPageToken(request.pageToken, binding);
       const page = await kv.listChildren(
@@ -94,7 +94,7 @@ export function createKvHandlers(
           cursor: position && { revision: position.revision, from: position.key },
           ...freshnessOf(request),
         },
-        { signal },
+        options,
       );
       const { next } = page;
       return {
@@ -110,22 +110,22 @@ export function createKvHandlers(
       };
     },
 
-    async put(request, { signal }) {
+    async put(request, options) {
       const context = {
         ttlSeconds: ttlSecondsOf(request.ttl),
         fence: fenceOf(request.fence),
         returnPrevious: request.returnPrevious,
       };
-      const { previous, leaseId, version, revision } = await kv.put(entryOf(request), context, { signal });
+      const { previous, leaseId, version, revision } = await kv.put(entryOf(request), context, options);
       return { revision, leaseId, version, ...optionalKeyValue(previous, request.encoding) };
     },
 
-    async batchPut(request, { signal }) {
+    async batchPut(request, options) {
       const context = { ttlSeconds: ttlSecondsOf(request.ttl), fence: fenceOf(request.fence) };
-      return kv.batchPut(request.entries.map(entryOf), context, { signal });
+      return kv.batchPut(request.entries.map(entryOf), context, options);
     },
 
-    async delete(request, { signal }) {
+    async delete(request, options) {
       const { deletedCount, previous, revision } = await kv.delete(
         singleKey(toBytes(request.key, request.keyBytes)),
         {
@@ -133,25 +133,23 @@ export function createKvHandlers(
           fence: fenceOf(request.fence),
           returnPrevious: request.returnPrevious,
         },
-        { signal },
+        options,
       );
       return { revision, deleted: deletedCount > 0n, ...optionalKeyValue(previous[0], request.encoding) };
     },
 
-    async deleteRange(request, { signal }) {
+    async deleteRange(request, options) {
       const context = {
         expectedRevision: request.expectedRevision,
         fence: fenceOf(request.fence),
         returnPrevious: false,
       };
-      const { deletedCount, revision } = await kv.delete(rangeOf(request), context, { signal });
+      const { deletedCount, revision } = await kv.delete(rangeOf(request), context, options);
       return { revision, deletedCount };
     },
 
-    async txn(request, { signal }) {
-      const { succeeded, results, revision } = await kv.txn(txnOf(request), fenceOf(request.fence), {
-        signal,
-      });
+    async txn(request, options) {
+      const { succeeded, results, revision } = await kv.txn(txnOf(request), fenceOf(request.fence), options);
       return {
         revision,
         succeeded,

@@ -41,17 +41,17 @@ export function createLeaseHandlers({
   });
 
   return {
-    async grant({ ttl, leaseId, autoRenew }, { signal }) {
+    async grant({ ttl, leaseId, autoRenew }, options) {
       const request = {
         ttlSeconds: ttl === undefined ? 0n : wholeSecondsOf(ttl),
         leaseId: leaseId === 0n ? undefined : leaseId,
         isAutoRenewed: autoRenew,
       };
-      const lease = await leases.grant(request, { signal });
+      const lease = await leases.grant(request, options);
       return { ...liveFields(lease), leaseId: lease.leaseId };
     },
 
-    renew: async ({ leaseId }, { signal }) => liveFields(await leases.renew(leaseId, { signal })),
+    renew: async ({ leaseId }, options) => liveFields(await leases.renew(leaseId, options)),
 
     async *hold(request, { signal }) {
       for await (const session of holdLease(sessions, holdQuery(request), { signal })) {
@@ -66,11 +66,11 @@ export function createLeaseHandlers({
       }
     },
 
-    startAutoRenew: ({ leaseId }, { signal }) => leases.startAutoRenew(leaseId, { signal }),
-    stopAutoRenew: ({ leaseId }, { signal }) => leases.stopAutoRenew(leaseId, { signal }),
+    startAutoRenew: ({ leaseId }, options) => leases.startAutoRenew(leaseId, options),
+    stopAutoRenew: ({ leaseId }, options) => leases.stopAutoRenew(leaseId, options),
 
-    async get(request, { signal }) {
-      const lease = await leases.get(request.leaseId, freshnessOf(request), { signal });
+    async get(request, options) {
+      const lease = await leases.get(request.leaseId, freshnessOf(request), options);
       const keys = lease.keys.slice(0, MAX_KEYS).map((key) => toText(key, request.encoding) ?? key);
       return {
         revision: lease.revision,
@@ -85,10 +85,10 @@ export function createLeaseHandlers({
       };
     },
 
-    async list(request, { signal }) {
+    async list(request, options) {
       const pageSize = request.pageSize || DEFAULT_PAGE_SIZE;
       const query = { ...freshnessOf(request), after: readPosition(request.pageToken), pageSize };
-      const page = await leases.list(query, { signal });
+      const page = await leases.list(query, options);
       return {
         revision: page.revision,
         leases: page.leases.map((lease) => ({
@@ -103,7 +103,7 @@ export function createLeaseHandlers({
       };
     },
 
-    revoke: ({ leaseId }, { signal }) => leases.revoke(leaseId, { signal }),
+    revoke: ({ leaseId }, options) => leases.revoke(leaseId, options),
   };
 }
 

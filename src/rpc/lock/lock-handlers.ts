@@ -51,11 +51,11 @@ export function createLockHandlers({
   });
 
   return {
-    acquire: async (request, { signal }) =>
-      acquiredFields(await locks.acquire(acquireRequest(request), { signal })),
+    acquire: async (request, options) =>
+      acquiredFields(await locks.acquire(acquireRequest(request), options)),
 
-    tryAcquire: async (request, { signal }) =>
-      acquiredFields(await locks.tryAcquire(acquireRequest(request), { signal })),
+    tryAcquire: async (request, options) =>
+      acquiredFields(await locks.tryAcquire(acquireRequest(request), options)),
 
     async *hold(request, { signal }) {
       const purpose = holdPurpose(request);
@@ -75,14 +75,14 @@ export function createLockHandlers({
       }
     },
 
-    release: ({ name, fencingToken }, { signal }) => locks.release(name, fencingToken, { signal }),
+    release: ({ name, fencingToken }, options) => locks.release(name, fencingToken, options),
 
-    async get(request, { signal }) {
-      const { revision, ...lock } = await locks.get(request.name, freshnessOf(request), { signal });
+    async get(request, options) {
+      const { revision, ...lock } = await locks.get(request.name, freshnessOf(request), options);
       return { revision, lock: lockMessage(lock) };
     },
 
-    async list(request, { signal }) {
+    async list(request, options) {
       const { prefix } = request;
       const page = await locks.list(
         {
@@ -91,7 +91,7 @@ export function createLockHandlers({
           pageSize: request.pageSize || DEFAULT_PAGE_SIZE,
           cursor: readCursor(request.pageToken, prefix),
         },
-        { signal },
+        options,
       );
       return {
         revision: page.revision,
@@ -110,15 +110,15 @@ export function createLockHandlers({
       }
     },
 
-    async verify(request, { signal }) {
+    async verify(request, options) {
       const { name, fencingToken } = request;
-      const answer = await locks.verify(name, fencingToken, freshnessOf(request), { signal });
+      const answer = await locks.verify(name, fencingToken, freshnessOf(request), options);
       return { revision: answer.revision, held: answer.isHeld };
     },
 
-    async break({ name, fencingToken, reason }, { signal }) {
+    async break({ name, fencingToken, reason }, options) {
       const token = fencingToken === 0n ? undefined : fencingToken;
-      const { revision, broken } = await locks.break(name, token, { signal });
+      const { revision, broken } = await locks.break(name, token, options);
       log.warn(
         { lock: name, reason, tokens: broken.map((holder) => String(holder.token)) },
         'a lock was taken from those that held it',

@@ -1,11 +1,13 @@
 import { type ContextValues, createContextValues, type HandlerContext } from '@connectrpc/connect';
+import type { Cancellation } from '../../domain/cancellation.ts';
+import type { OperationOptions } from '../../domain/store.ts';
 import { callContextKey } from '../../rpc/checks/call-context.ts';
 import type { RpcCall } from '../rpc-call.ts';
 import { toWebHeaders } from '../universal-request.ts';
 import type { CallHead } from './head.ts';
 
-/** What a handler may ask of its call; each thing is made when it is asked for. */
-export class CallHandlerContext implements HandlerContext {
+/** What a handler may ask of its call, and the options of the operations that it calls; each thing is made when it is asked for. */
+export class CallHandlerContext implements HandlerContext, OperationOptions {
   readonly requestMethod = 'POST';
   readonly #head: CallHead;
   readonly #call: RpcCall;
@@ -21,6 +23,10 @@ export class CallHandlerContext implements HandlerContext {
 
   get signal(): AbortSignal {
     return this.#call.signal;
+  }
+
+  get cancellation(): Cancellation {
+    return this.#call.cancellation;
   }
 
   get method() {

@@ -63,6 +63,7 @@ function encodingHeader({ protocol, isEnveloped }: Wire): string {
 
 /** As the library reads it: a name with a weight is not known. */
 function takesGzip(accepted: string | readonly string[]): boolean {
+  if (accepted === '') return false;
   return String(accepted)
     .split(',')
     .some((name) => name.trim() === 'gzip');

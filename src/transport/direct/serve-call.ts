@@ -4,12 +4,12 @@ import { Batched, type Batches } from '../../rpc/fields/batched.ts';
 import { noteFailure } from '../call-interceptor.ts';
 import type { RpcCall } from '../rpc-call.ts';
 import { sendFailure, sendMessage } from './answers.ts';
-import { compress, createSharedEncoder, decodeBody, encodeMessage } from './codec.ts';
+import { compress, createEncoder, createSharedEncoder, decodeBody } from './codec.ts';
 import { CallHandlerContext } from './context.ts';
 import type { CallHead } from './head.ts';
 import { answerByLibrary } from './library.ts';
 import type { Outlet } from './outlet.ts';
-import type { StreamRpc, UnaryRpc } from './rpcs.ts';
+import type { StreamRpc } from './rpcs.ts';
 import { StreamAnswer } from './stream-answer.ts';
 import type { Wire } from './wire.ts';
 
@@ -39,18 +39,8 @@ export function createServeCall(
   validate: Validate,
   { compressMinBytes, maxResponseBytes }: AnswerLimits,
 ): ServeCall {
-  const encodeShared = createSharedEncoder(maxResponseBytes);
-
-  async function serveUnary(rpc: UnaryRpc, request: Message, head: CallHead, call: RpcCall, outlet: Outlet) {
-    const { wire } = head;
-    const { output } = rpc.method;
-    const answer = await rpc.serve(request, new CallHandlerContext(head, call));
-    call.isAnswered = true;
-    const data = encodeMessage(wire.codec, output, asMessage(output, answer), maxResponseBytes);
-    const isCompressed = head.acceptsGzip && data.byteLength >= compressMinBytes;
-    const sent = isCompressed ? await compress(data) : data;
-    if (!call.isEnded) sendMessage(outlet, wire, call.context.requestId, sent, isCompressed);
-  }
+  const encode = createEncoder(maxResponseBytes);
+  const encodeShared = createSharedEncoder(encode);
 
   const encoders = new Map<string, (answer: Message) => Uint8Array>();
 
@@ -60,9 +50,9 @@ export function createServeCall(
     const id = `${codec} ${output.typeName}`;
     const known = encoders.get(id);
     if (known !== undefined) return known;
-    const encode = (answer: Message) => encodeShared(codec, output, asMessage(output, answer));
-    encoders.set(id, encode);
-    return encode;
+    const encodeAnswer = (answer: Message) => encodeShared(codec, output, asMessage(output, answer));
+    encoders.set(id, encodeAnswer);
+    return encodeAnswer;
   }
 
   async function openStream(rpc: StreamRpc, request: Message, head: CallHead, call: RpcCall, outlet: Outlet) {
@@ -83,7 +73,13 @@ export function createServeCall(
       }
       validate(rpc.method.input, request);
       if (rpc.kind === 'stream') return await openStream(rpc, request, head, call, outlet);
-      await serveUnary(rpc, request, head, call, outlet);
+      const { output } = rpc.method;
+      const answer = await rpc.serve(request, new CallHandlerContext(head, call));
+      call.isAnswered = true;
+      const data = encode(wire.codec, output, asMessage(output, answer));
+      const isCompressed = head.acceptsGzip && data.byteLength >= compressMinBytes;
+      const sent = isCompressed ? await compress(data) : data;
+      if (!call.isEnded) sendMessage(outlet, wire, call.context.requestId, sent, isCompressed);
     } catch (error) {
       noteFailure(call, error);
       sendFailure(outlet, wire, call);

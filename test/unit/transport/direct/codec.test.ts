@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type KeyValue, KeyValueSchema } from '../../../../gen/concord/kv/v1/key_value_pb.ts';
 import { GetResponseSchema } from '../../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { reasonOf } from '../../../../src/rpc/checks/errors.ts';
-import { createSharedEncoder, decodeBody, encodeMessage } from '../../../../src/transport/direct/codec.ts';
+import { createEncoder, createSharedEncoder, decodeBody } from '../../../../src/transport/direct/codec.ts';
 import { envelope, openEnvelope } from '../../../../src/transport/direct/envelope.ts';
 import { type Wire, wireOf } from '../../../../src/transport/direct/wire.ts';
 
@@ -54,7 +54,7 @@ describe('an envelope', () => {
 
 describe('a message', () => {
   it.each(WIRES)('is read as it was written: $contentType', (wire) => {
-    const data = encodeMessage(wire.codec, KeyValueSchema, kv, ENOUGH);
+    const data = createEncoder(ENOUGH)(wire.codec, KeyValueSchema, kv);
     const body = wire.isEnveloped ? envelope(0, data) : Buffer.from(data);
     const read = decodeBody(wire, KeyValueSchema, body);
     expect(read && equals(KeyValueSchema, read as KeyValue, kv)).toBe(true);
@@ -67,10 +67,11 @@ describe('a message', () => {
   it.each(['proto', 'json'] as const)('may be as large as the limit, and no larger: %s', (codec) => {
     const bytes =
       codec === 'proto' ? toBinary(KeyValueSchema, kv) : Buffer.from(toJsonString(KeyValueSchema, kv));
-    expect(Buffer.from(encodeMessage(codec, KeyValueSchema, kv, bytes.length))).toEqual(Buffer.from(bytes));
-    const encode = createSharedEncoder(bytes.length - 1);
+    expect(Buffer.from(createEncoder(bytes.length)(codec, KeyValueSchema, kv))).toEqual(Buffer.from(bytes));
+    const tooSmall = createEncoder(bytes.length - 1);
+    const encode = createSharedEncoder(tooSmall);
     for (const attempt of [
-      () => encodeMessage(codec, KeyValueSchema, kv, bytes.length - 1),
+      () => tooSmall(codec, KeyValueSchema, kv),
       () => encode(codec, KeyValueSchema, kv),
     ]) {
       const error = thrownBy(attempt);
@@ -80,7 +81,7 @@ describe('a message', () => {
   });
 
   it('is encoded once a codec, however many streams it goes to', () => {
-    const encode = createSharedEncoder(ENOUGH);
+    const encode = createSharedEncoder(createEncoder(ENOUGH));
     const answer = create(GetResponseSchema, { revision: 3n });
     const first = encode('proto', GetResponseSchema, answer);
     expect(encode('proto', GetResponseSchema, answer)).toBe(first);
