@@ -1,5 +1,6 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import { wireOf } from './direct/wire.ts';
 import type { Exchange } from './exchange.ts';
 import { grpcStatus } from './grpc-status.ts';
 import { type NodeRequest, toHeaderFields } from './node-http.ts';
@@ -14,14 +15,15 @@ export function protocolOf(request: NodeRequest): 'grpc' | 'grpc-web' | 'connect
 }
 
 /**
- * Answers with an error in the form of the protocol that the caller speaks: for gRPC and gRPC-Web a status without a body, for
- * everything else the JSON of Connect. `status` is for the latter, and defaults to the HTTP status of the error's code.
+ * Answers with an error in the form of the protocol that the caller speaks: for gRPC and gRPC-Web a status without a body, whose content
+ * type has the codec of the request, or protobuf where that is none of ours; for everything else the JSON of Connect. `status` is for the latter, and defaults to the HTTP status of the error's code.
  */
 export async function answerError(exchange: Exchange, error: ConnectError, status?: number): Promise<void> {
-  const protocol = protocolOf(exchange.request);
+  const { request } = exchange;
+  const protocol = protocolOf(request);
   if (protocol === 'connect') return answerErrorJson(exchange, error, status);
-  const trailer = toHeaderFields(grpcStatus(error));
-  await exchange.respond(200, { 'content-type': `application/${protocol}+proto`, ...trailer });
+  const { contentType = `application/${protocol}+proto` } = wireOf(request.headers['content-type'] ?? '') ?? {};
+  await exchange.respond(200, { 'content-type': contentType, ...toHeaderFields(grpcStatus(error)) });
 }
 
 /** Answers with an error as Connect's JSON, whatever the caller speaks. */
