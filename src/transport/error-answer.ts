@@ -22,7 +22,8 @@ export async function answerError(exchange: Exchange, error: ConnectError, statu
   const { request } = exchange;
   const protocol = protocolOf(request);
   if (protocol === 'connect') return answerErrorJson(exchange, error, status);
-  const { contentType = `application/${protocol}+proto` } = wireOf(request.headers['content-type'] ?? '') ?? {};
+  const { contentType = `application/${protocol}+proto` } =
+    wireOf(request.headers['content-type'] ?? '') ?? {};
   await exchange.respond(200, { 'content-type': contentType, ...toHeaderFields(grpcStatus(error)) });
 }
 
