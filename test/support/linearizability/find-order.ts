@@ -6,7 +6,8 @@
 // operations that leads to the same register a second time is not searched again.
 //
 // Operations of unknown outcome may be taken in any number wherever nothing fits: with dozens of them there are more ways to do so than
-// can be tried before the fault is looked for further up. So the search takes none of them at first; then one between two others; then two.
+// can be tried before the fault is looked for further up. So the search takes none of them at first, then one between two others, then
+// two, and gives up each time after a while; then it tries all that again for longer.
 
 import { type Operation, revisionOf } from './history.ts';
 import { applyCall, isTooLate, NEW_REGISTER, type Register } from './register.ts';
@@ -19,8 +20,11 @@ export type OrderSearch =
   /** Given up after so many steps as were allowed. */
   | { readonly kind: 'undecided' };
 
-/** A search that goes straight on takes one step for each operation. */
+/** A search that goes straight on takes two steps for each operation at most. */
 const DEFAULT_MAX_STEPS = 500_000;
+/** Steps for each operation, in the first attempts; in the next ones so many times as many. */
+const SHARE = 4;
+const MAX_GUESSES = [0, 1, 2, 3, 4, 8, Number.POSITIVE_INFINITY];
 
 /** Where a search begins, and when it ends. */
 export interface OrderSearchOptions {
@@ -46,34 +50,37 @@ interface Step {
 export function findOrder(history: readonly Operation[], options: OrderSearchOptions = {}): OrderSearch {
   const { from = NEW_REGISTER, maxSteps = DEFAULT_MAX_STEPS } = options;
   const operations = settleSeenWrites(history).toSorted((a, b) => a.calledAt - b.calledAt);
-  const budget = { steps: maxSteps };
-  for (let maxGuesses = 0; ; maxGuesses++) {
-    const found = findOrderWith(maxGuesses, operations, from, budget);
-    if (found !== 'tooFewGuesses') return found;
+  let stepsLeft = maxSteps;
+  for (let share = SHARE * (operations.length + 1); ; share *= SHARE) {
+    for (const maxGuesses of MAX_GUESSES) {
+      const { steps, ...found } = tryOrders(operations, from, maxGuesses, Math.min(share, stepsLeft));
+      stepsLeft -= steps;
+      if (found.kind !== 'undecided' || stepsLeft <= 0) return found;
+    }
   }
 }
 
-/** Looks for one in which at most `maxGuesses` operations of unknown outcome follow each other. */
-function findOrderWith(
-  maxGuesses: number,
+/** Looks for one in which at most `maxGuesses` operations of unknown outcome follow each other, in `maxSteps` steps at most. */
+function tryOrders(
   operations: readonly Operation[],
   from: Register,
-  budget: { steps: number },
-): OrderSearch | 'tooFewGuesses' {
+  maxGuesses: number,
+  maxSteps: number,
+): OrderSearch & { readonly steps: number } {
   const search = new Search(operations);
   let register = from;
   let candidates = search.candidates();
   let isLimited = false;
-  const steps: Step[] = [];
+  const taken: Step[] = [];
   const tried = new Set<string>();
-  for (; budget.steps > 0; budget.steps--) {
+  for (let steps = 1; steps <= maxSteps; steps++) {
     if (search.isOver) {
-      return { kind: 'linearizable', order: steps.flatMap(({ taken }) => operations[taken] ?? []) };
+      return { kind: 'linearizable', order: taken.flatMap((step) => operations[step.taken] ?? []), steps };
     }
     const next = candidates.pop();
     if (next === undefined) {
-      const last = steps.pop();
-      if (last === undefined) return isLimited ? 'tooFewGuesses' : { kind: 'notLinearizable' };
+      const last = taken.pop();
+      if (last === undefined) return { kind: isLimited ? 'undecided' : 'notLinearizable', steps };
       search.putBack(last.taken);
       register = last.before;
       candidates = last.others;
@@ -82,8 +89,7 @@ function findOrderWith(
     const operation = operations[next];
     const after = operation && applyCall(register, operation);
     if (after === undefined) continue;
-    const isGuess = operation?.outcome.kind === 'unknown';
-    const guesses = isGuess ? (steps.at(-1)?.guesses ?? 0) + 1 : 0;
+    const guesses = operation?.outcome.kind === 'unknown' ? (taken.at(-1)?.guesses ?? 0) + 1 : 0;
     if (guesses > maxGuesses) {
       isLimited = true;
       continue;
@@ -98,11 +104,11 @@ function findOrderWith(
     tried.add(state);
     // What changes nothing is as well here as it is anywhere later.
     const others = after === register ? [] : candidates;
-    steps.push({ taken: next, before: register, others, guesses });
+    taken.push({ taken: next, before: register, others, guesses });
     register = after;
     candidates = search.candidates();
   }
-  return { kind: 'undecided' };
+  return { kind: 'undecided', steps: maxSteps };
 }
 
 /** Which operations are taken, by their places in the order of their calls. */
