@@ -9,8 +9,11 @@ const AUTHORITY = /^[A-Za-z0-9.\-_~%!$&'()*+,;=:[\]]+$/;
  * Whoever builds a URL of it without this check can be made to throw by any caller.
  */
 export function authorityOf(request: NodeRequest): string | undefined {
-  const authority = 'authority' in request ? request.authority : request.headers.host;
-  return isAuthority(authority) && !hasSeveralHosts(request) ? authority : undefined;
+  const { host } = request.headers;
+  const authority = request.authority ?? host;
+  const isOne =
+    isAuthority(authority) && (host === undefined || isAuthority(host)) && !hasSeveralHosts(request);
+  return isOne ? authority : undefined;
 }
 
 const known = new Set<string>();
@@ -27,6 +30,6 @@ export function isAuthority(authority: string | undefined): authority is string 
 }
 
 /** Node joins repeated headers, but of Host keeps the first. */
-function hasSeveralHosts({ rawHeaders }: NodeRequest): boolean {
+function hasSeveralHosts({ rawHeaders = [] }: NodeRequest): boolean {
   return rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length > 1;
 }

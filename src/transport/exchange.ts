@@ -1,5 +1,5 @@
-import { http2StreamOf, type NodeRequest, type NodeResponse } from './node-http.ts';
-import { discardBody, leavesBodyUnread, stopUnreadStream } from './unread-body.ts';
+import { isHttp2, type NodeRequest, type NodeResponse } from './node-http.ts';
+import { discardBody, leavesBodyUnread } from './unread-body.ts';
 
 const SCHEME_AND_AUTHORITY = /^[a-z][a-z0-9+.-]*:(?:\/\/[^/?]*)?/i;
 
@@ -52,14 +52,12 @@ export class Exchange {
 
   /** Ends the response, after what still comes of the request has been dealt with. */
   async finish(lastChunk?: Uint8Array): Promise<void> {
-    const stream = http2StreamOf(this.request);
     if (this.#isBodyUnread) await discardBody(this.request);
-    else if (stream !== undefined && !this.request.readableEnded) stopUnreadStream(stream);
     this.response.end(lastChunk);
   }
 
   #closeAfterwards(): void {
-    if (http2StreamOf(this.request) !== undefined) return;
+    if (isHttp2(this.request)) return;
     this.#isBodyUnread = leavesBodyUnread(this.request, this.#policy.maxRequestBytes);
     if (this.#isBodyUnread || this.#policy.isDraining()) this.response.setHeader('connection', 'close');
   }

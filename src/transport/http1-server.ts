@@ -4,6 +4,8 @@ import { reasonError } from '../rpc/checks/errors.ts';
 import type { DirectServer } from './direct/direct-server.ts';
 import { rawErrorAnswer } from './error-answer.ts';
 import type { HttpServer } from './http-server.ts';
+import { createConnectionHeaders } from './http1/connection-headers.ts';
+import { PlainConnection, type PlainServer, type Traffic } from './http1/plain-connection.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler } from './node-http.ts';
 
@@ -23,26 +25,22 @@ const LAST_REQUEST_GRACE_CHECKS = 15;
 /** How long a client may take to close its side of a connection that was closed on ours. */
 const CLOSE_TIMEOUT_MS = 500;
 
-/** State of one connection. `isClosing`: its end was announced, and a request that comes all the same is not served. */
-interface Connection {
-  requests: number;
-  /** Of the last request that is being served. */
+interface Connection extends Traffic {
+  /** Of the last request that is being served, where node:http has the connection. */
   response: ServerResponse<IncomingMessage> | undefined;
-  /** For how many checks of a drain it has been idle. */
-  idleChecks: number;
-  isClosing: boolean;
 }
 
 /**
- * Returns what serves connections of HTTP/1.0 and 1.1: what `takeCall` does not take is the handler's.
+ * Returns what serves connections of HTTP/1.0 and 1.1: what `direct` does not take is the handler's. A connection begins as a plain
+ * one, see {@link PlainConnection}.
  *
  * A drain lets every connection have one more answer, with `connection: close`; a connection that is idle is closed when no
  * request has come for 300 ms, since a client may have sent one just then.
  */
 export function createHttp1Server(
-  takeCall: DirectServer['takeHttp1'],
+  direct: DirectServer,
   handler: NodeHandler,
-  log: Log,
+  { isDraining, log }: { readonly isDraining: () => boolean; readonly log: Log },
 ): HttpServer {
   const connections = new Map<Socket, Connection>();
   let drainTimer: NodeJS.Timeout | undefined;
@@ -60,7 +58,7 @@ export function createHttp1Server(
       const connection = connections.get(request.socket);
       if (connection === undefined || connection.isClosing) return request.socket.destroy();
       track(connection, response);
-      if (!takeCall(request, response)) handler(request, response);
+      if (!direct.takeHttp1(request, response)) handler(request, response);
     },
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -71,6 +69,14 @@ export function createHttp1Server(
     else if (response?.req.complete) response.once('close', () => answerClientError(error.code, socket));
     else answerClientError(error.code, socket);
   });
+  const plain: PlainServer = {
+    direct,
+    connectionHeaders: createConnectionHeaders(KEEP_ALIVE_TIMEOUT_MS, isDraining),
+    firstRequestTimeoutMs: HEADERS_TIMEOUT_MS,
+    keepAliveMs: KEEP_ALIVE_TIMEOUT_MS,
+    handOver: (socket) => server.emit('connection', socket),
+    refuseIdle: (socket) => answerClientError('ERR_HTTP_REQUEST_TIMEOUT', socket),
+  };
   // A server that does not listen itself runs its time-outs only when told so.
   server.emit('listening');
 
@@ -97,10 +103,11 @@ export function createHttp1Server(
 
   return {
     serve(socket) {
-      connections.set(socket, { requests: 0, response: undefined, idleChecks: 0, isClosing: false });
+      const connection = { requests: 0, response: undefined, idleChecks: 0, isClosing: false };
+      connections.set(socket, connection);
       socket.once('close', () => connections.delete(socket));
       socket.setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-      server.emit('connection', socket);
+      new PlainConnection(socket, connection, plain);
     },
     get size() {
       return connections.size;

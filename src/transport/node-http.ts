@@ -1,25 +1,38 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
 
-/** A request of node:http or of node:http2's compatibility interface. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
+/** What requests of both versions of HTTP have in common: one of node:http is such, and one of our HTTP/2. */
+export interface NodeRequest extends Readable {
+  readonly httpVersion: string;
+  readonly httpVersionMajor: number;
+  readonly method?: string | undefined;
+  readonly url?: string | undefined;
+  readonly headers: Readonly<IncomingHttpHeaders>;
+  /** Names and values in turn, as they came; not of HTTP/2. */
+  readonly rawHeaders?: readonly string[];
+  /** HTTP/2 has it beside the headers. */
+  readonly authority?: string | undefined;
+  readonly socket: Socket;
+  /** Whether all of the body has come. */
+  readonly complete: boolean;
+}
 
-/** A response of node:http or of node:http2's compatibility interface, with what both have in common. */
-export type NodeResponse = (
-  | Omit<ServerResponse, 'write' | 'end'>
-  | Omit<Http2ServerResponse, 'write' | 'end'>
-) & {
-  write(chunk: Uint8Array): boolean;
-  end(chunk?: string | Uint8Array): unknown;
+/** What responses of both versions of HTTP have in common. */
+export interface NodeResponse extends Writable {
+  statusCode: number;
+  readonly headersSent: boolean;
+  setHeader(name: string, value: string): unknown;
   writeHead(status: number, headers?: Readonly<Record<string, string>>): unknown;
-};
+  addTrailers(trailers: Readonly<Record<string, string>>): unknown;
+}
 
 /** Answers one request, over whichever HTTP version it came. */
 export type NodeHandler = (request: NodeRequest, response: NodeResponse) => void;
 
-/** Returns the HTTP/2 stream of a request, or undefined where it came over HTTP/1. */
-export function http2StreamOf(request: NodeRequest): ServerHttp2Stream | undefined {
-  return 'stream' in request ? request.stream : undefined;
+/** Tells whether a request came over HTTP/2, where it does not have the connection to itself. */
+export function isHttp2(request: NodeRequest): boolean {
+  return request.httpVersionMajor === 2;
 }
 
 /** Tells whether a request came over TLS. */

@@ -11,7 +11,6 @@ import { type DirectRpc, registerRoutes } from './direct/rpcs.ts';
 import { answerErrorJson, protocolOf } from './error-answer.ts';
 import type { Exchange } from './exchange.ts';
 import { sendFailure, sendJson, sendLines, toConnectRequest } from './http-call.ts';
-import { http2StreamOf } from './node-http.ts';
 import type { OpenCalls } from './open-calls.ts';
 import { createErrorRewriter, explainUndecodable } from './protocol-errors.ts';
 import { RequestBody } from './request-body.ts';
@@ -128,12 +127,8 @@ function openCall(rpc: UniversalHandler, exchange: Exchange, observer: CallObser
     startMs: performance.now(),
   };
   const call = new RpcCall(context, observer);
-  const stream = http2StreamOf(request);
-  // HTTP/2's compatibility response emits 'finish' for every stream that closes; the stream also for one that is reset.
-  (stream ?? response).once('finish', () => {
-    if (response.writableEnded && !stream?.rstCode) call.finish();
-  });
-  (stream ?? response).once('close', () => call.lose());
+  response.once('finish', () => call.finish());
+  response.once('close', () => call.lose());
   return call;
 }
 

@@ -143,7 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     requestIdOf,
     log,
   });
-  const http1 = createHttp1Server(direct.takeHttp1, handler, log);
+  const http1 = createHttp1Server(direct, handler, { isDraining: () => isDraining, log });
   const http2 = createHttp2Server({ takeCall: direct.takeHttp2, handler, pingIntervalMs, log });
 
   const listeners = await openListeners(options.listen, {

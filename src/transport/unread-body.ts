@@ -1,17 +1,15 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
-import { http2StreamOf, type NodeRequest } from './node-http.ts';
+import { isHttp2, type NodeRequest } from './node-http.ts';
 
 /** How much of an unwanted body is read and thrown away, in bytes, and for how long, in milliseconds. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024;
 const MAX_DISCARD_MS = 3_000;
-const STOP_UPLOAD_MS = 1_000;
 
 /**
  * Tells whether an HTTP/1 request is answered before its body has come, and more of it may come than is worth waiting for:
  * the connection cannot be used again then. A rest of at most `maxBytes` Node reads and drops by itself.
  */
 export function leavesBodyUnread(request: NodeRequest, maxBytes: number): boolean {
-  if (request.complete || http2StreamOf(request) !== undefined) return false;
+  if (request.complete || isHttp2(request)) return false;
   const { 'transfer-encoding': encoding, 'content-length': length = '0' } = request.headers;
   return encoding !== undefined || Number(length) > maxBytes;
 }
@@ -38,18 +36,5 @@ export function discardBody(request: NodeRequest): Promise<void> {
     for (const event of ['end', 'close', 'error']) request.on(event, done);
     request.on('data', count);
     request.resume();
-  });
-}
-
-/**
- * Reads on and throws away what an HTTP/2 caller still sends, and tells it after a second, in which the answer has long left, that
- * no more is wanted (RFC 9113, 8.1). To be called before the response is ended.
- */
-export function stopUnreadStream(stream: ServerHttp2Stream): void {
-  stream.resume();
-  stream.once('finish', () => {
-    // Not at once: 'finish' comes before the trailers have left.
-    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), STOP_UPLOAD_MS);
-    stream.once('close', () => clearTimeout(timer));
   });
 }

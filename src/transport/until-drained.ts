@@ -1,8 +1,7 @@
-import type { ServerHttp2Stream } from 'node:http2';
 import type { NodeResponse } from './node-http.ts';
 
 /** Resolves when a connection that had enough takes more, or is gone. */
-export function untilDrained(writable: ServerHttp2Stream | NodeResponse): Promise<void> {
+export function untilDrained(writable: NodeResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       writable.off('drain', done);

@@ -7,13 +7,12 @@ import {
 } from '@connectrpc/connect/protocol-connect';
 import { trailerFlag, trailerSerialize } from '@connectrpc/connect/protocol-grpc-web';
 import { grpcStatus } from '../grpc-status.ts';
-import { toHeaderFields } from '../node-http.ts';
 import { envelope } from './envelope.ts';
 import type { Outlet } from './outlet.ts';
 import type { Wire } from './wire.ts';
 
 const COMPRESSED = 1;
-const SUCCEEDED: Readonly<Record<string, string>> = { 'grpc-status': '0' };
+const SUCCEEDED: readonly string[] = ['grpc-status', '0'];
 const SUCCEEDED_FRAME = envelope(trailerFlag, trailerSerialize(grpcStatus(undefined)));
 
 /** Sends the message that answers a unary call. */
@@ -35,7 +34,7 @@ export function sendMessage(
   if (protocol === 'grpc-web') {
     sendWhole(outlet, 200, headers, Buffer.concat([message, SUCCEEDED_FRAME]));
   } else {
-    outlet.begin(200, headers, true);
+    outlet.begin(200, headers);
     outlet.end(message, SUCCEEDED);
   }
 }
@@ -47,15 +46,15 @@ export function sendError(outlet: Outlet, requestId: string, failure: ConnectErr
 }
 
 /** Sends the head of an answer whose messages follow, each in an envelope. */
-export function beginStream(outlet: Outlet, { protocol, contentType }: Wire, requestId: string): void {
-  outlet.begin(200, headersOf(contentType, requestId), protocol === 'grpc');
+export function beginStream(outlet: Outlet, { contentType }: Wire, requestId: string): void {
+  outlet.begin(200, headersOf(contentType, requestId));
 }
 
 /** Sends what comes after the last message: how the call ended. */
 export function endStream(outlet: Outlet, { protocol }: Wire, failure: ConnectError | undefined): void {
   switch (protocol) {
     case 'grpc':
-      outlet.end(undefined, failure === undefined ? SUCCEEDED : toHeaderFields(grpcStatus(failure)));
+      outlet.end(undefined, failure === undefined ? SUCCEEDED : [...grpcStatus(failure)].flat());
       return;
     case 'grpc-web':
       outlet.end(
@@ -77,6 +76,6 @@ function headersOf(contentType: string, requestId: string): string[] {
 
 /** Its length is told. */
 function sendWhole(outlet: Outlet, status: number, headers: readonly string[], body: Uint8Array): void {
-  outlet.begin(status, [...headers, 'content-length', String(body.byteLength)], false);
+  outlet.begin(status, [...headers, 'content-length', String(body.byteLength)]);
   outlet.end(body);
 }

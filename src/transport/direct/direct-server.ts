@@ -2,12 +2,13 @@
 // chain of iterables costs more than all the rest. What it does not take goes the library's way.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
 import type { CallObserver } from '../../rpc/checks/call-context.ts';
 import { reasonError } from '../../rpc/checks/errors.ts';
 import type { Validate } from '../../rpc/checks/validation.ts';
 import { isAuthority } from '../authority.ts';
 import type { Deadlines } from '../deadlines.ts';
+import type { PlainHead } from '../http1/read-plain-head.ts';
+import type { Http2Stream } from '../http2/http2-stream.ts';
 import type { Log } from '../log.ts';
 import type { OpenCalls } from '../open-calls.ts';
 import type { RequestIds } from '../request-id.ts';
@@ -36,10 +37,16 @@ export interface DirectServerOptions {
   readonly log: Log;
 }
 
-/** Takes calls; false: it leaves this one to others, untouched. */
+/** Serves calls. What takes one returns false where it leaves it to others, untouched. */
 export interface DirectServer {
   takeHttp1(request: IncomingMessage, response: ServerResponse): boolean;
-  takeHttp2(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean;
+  takeHttp2(stream: Http2Stream): boolean;
+  /** Returns which unary call a request is; undefined: one of others, or none. It may be kept, for requests with the same head. */
+  headOfPlain(head: PlainHead, isEncrypted: boolean): CallHead | undefined;
+  /** Opens a call that has come whole, for {@link DirectServer.serve}. */
+  openWhole(head: CallHead, peer: string | undefined): RpcCall;
+  /** Answers a call that is open and whole. Never rejects. */
+  serve(head: CallHead, call: RpcCall, body: Buffer, outlet: Outlet): Promise<void>;
 }
 
 /** Creates it. */
@@ -47,7 +54,7 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
   const { rpcs, calls, deadlines, observer, requestIdOf, maxRequestBytes, requestTimeoutMs, log } = options;
   const serveCall = createServeCall(options.validate, options.answers);
 
-  function open(head: CallHead, peer: string | undefined): RpcCall {
+  function openWhole(head: CallHead, peer: string | undefined): RpcCall {
     const call = new RpcCall(
       {
         requestId: requestIdOf(head.headers['x-request-id']),
@@ -60,9 +67,18 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
     );
     calls.add(call);
     const timeoutMs = head.timeoutMs ?? (call.isStream ? undefined : options.defaultTimeoutMs);
-    if (timeoutMs !== undefined) call.deadlineMs = call.context.startMs + timeoutMs;
-    if (timeoutMs !== undefined && timeoutMs <= requestTimeoutMs) deadlines.set(call, timeoutMs, overdue);
-    else deadlines.set(call, requestTimeoutMs, () => bodyOverdue(requestTimeoutMs));
+    if (timeoutMs === undefined) return call;
+    call.deadlineMs = call.context.startMs + timeoutMs;
+    if (timeoutMs <= requestTimeoutMs) deadlines.set(call, timeoutMs, overdue);
+    return call;
+  }
+
+  /** Opens a call whose body is to come. */
+  function open(head: CallHead, peer: string | undefined): RpcCall {
+    const call = openWhole(head, peer);
+    const { deadlineMs = Number.POSITIVE_INFINITY, context } = call;
+    if (deadlineMs - context.startMs > requestTimeoutMs)
+      deadlines.set(call, requestTimeoutMs, () => bodyOverdue(requestTimeoutMs));
     return call;
   }
 
@@ -107,6 +123,17 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
   }
 
   return {
+    openWhole,
+    serve,
+
+    headOfPlain({ path, headers, contentLength }, isEncrypted) {
+      if (contentLength > maxRequestBytes) return undefined;
+      const head = headOf(path, headers, headers.host, { httpVersion: '1.1', isEncrypted });
+      const isTaken =
+        head !== undefined && head.rpc.kind === 'unary' && head.wire.protocol !== 'grpc' && !head.isOdd;
+      return isTaken ? head : undefined;
+    },
+
     takeHttp1(request, response) {
       const { method, url = '', headers, rawHeaders, socket } = request;
       if (method !== 'POST' || headers.expect !== undefined || countHosts(rawHeaders) !== 1) return false;
@@ -120,15 +147,12 @@ export function createDirectServer(options: DirectServerOptions): DirectServer {
       return true;
     },
 
-    takeHttp2(stream, headers) {
-      const { ':method': method, ':path': path = '', ':authority': authority, ':scheme': scheme } = headers;
+    takeHttp2(stream) {
+      const { method, path, authority, scheme, headers } = stream.head;
       if (method !== 'POST' || headers.host !== undefined || headers.expect !== undefined) return false;
-      const head = headOf(String(path), headers, String(authority ?? ''), {
-        httpVersion: '2.0',
-        isEncrypted: scheme === 'https',
-      });
+      const head = headOf(path, headers, authority, { httpVersion: '2.0', isEncrypted: scheme === 'https' });
       if (head === undefined) return false;
-      receiveHttp2Call(stream, head, open(head, peerOf(stream)), life);
+      receiveHttp2Call(stream, head, open(head, stream.connection.peer), life);
       return true;
     },
   };
@@ -139,15 +163,6 @@ function countHosts(rawHeaders: readonly string[]): number {
   for (let i = 0; i < rawHeaders.length; i += 2)
     if (rawHeaders[i]?.length === 4 && rawHeaders[i]?.toLowerCase() === 'host') count += 1;
   return count;
-}
-
-const peers = new WeakMap<object, string | undefined>();
-
-/** The address of the other end; asked once a connection, where it costs much. */
-function peerOf({ session }: ServerHttp2Stream): string | undefined {
-  if (session === undefined) return undefined;
-  if (!peers.has(session)) peers.set(session, session.socket.remoteAddress);
-  return peers.get(session);
 }
 
 function overdue() {

@@ -1,6 +1,5 @@
 import { createContextValues } from '@connectrpc/connect';
 import { callContextKey } from '../../rpc/checks/call-context.ts';
-import { toHeaderFields } from '../node-http.ts';
 import { createErrorRewriter, explainUndecodable } from '../protocol-errors.ts';
 import { type RpcCall, rpcCallKey } from '../rpc-call.ts';
 import { toWebHeaders } from '../universal-request.ts';
@@ -30,8 +29,8 @@ export async function answerByLibrary(
   const { status, header, trailer, ...answer } = await rewriter.answer(await answered);
   function begin(): void {
     if (outlet.hasBegun) return;
-    const headers = Object.entries(toHeaderFields(header)).flat();
-    outlet.begin(status, [...headers, 'x-request-id', call.context.requestId], trailer !== undefined);
+    const headers = [...(header ?? [])].flat();
+    outlet.begin(status, [...headers, 'x-request-id', call.context.requestId]);
   }
   for await (const chunk of answer.body ?? []) {
     if (call.isEnded) return;
@@ -40,7 +39,7 @@ export async function answerByLibrary(
   }
   begin();
   if (trailer !== undefined) rewriter.trailer(trailer);
-  outlet.end(undefined, trailer && toHeaderFields(trailer));
+  outlet.end(undefined, trailer && [...trailer].flat());
 }
 
 async function* chunksOf(body: Buffer): AsyncGenerator<Uint8Array> {

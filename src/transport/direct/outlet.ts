@@ -1,77 +1,26 @@
 import type { ServerResponse } from 'node:http';
-import { constants, type ServerHttp2Stream } from 'node:http2';
-import { stopUnreadStream } from '../unread-body.ts';
 import { untilDrained } from '../until-drained.ts';
 
 /** Where the answer of a call goes, whichever version of HTTP it came by. What is given to one whose caller has left is dropped. */
 export interface Outlet {
   readonly hasBegun: boolean;
   /**
-   * @param headers names and values in turn: Node.js sends them as they are, and keeps no object of them for as long as the call lives.
-   * @param hasTrailers whether `end` will be given trailers.
+   * @param headers names and values in turn.
    */
-  begin(status: number, headers: readonly string[], hasTrailers: boolean): void;
+  begin(status: number, headers: readonly string[]): void;
   /** Writes chunks together. False: the connection has enough for now; see {@link Outlet.untilWritable}. */
   write(chunks: readonly Uint8Array[]): boolean;
   /** Resolves when the connection takes more, or is gone. */
   untilWritable(): Promise<void>;
-  end(chunk?: Uint8Array, trailers?: Readonly<Record<string, string>>): void;
+  /** @param trailers names and values in turn. */
+  end(chunk?: Uint8Array, trailers?: readonly string[]): void;
   /** Ends it without an answer. */
   destroy(): void;
 }
 
-/** A stream of HTTP/2. */
-export class Http2Outlet implements Outlet {
-  #hasEnded = false;
-  readonly #stream: ServerHttp2Stream;
-
-  constructor(stream: ServerHttp2Stream) {
-    this.#stream = stream;
-  }
-
-  get hasBegun(): boolean {
-    return this.#stream.headersSent;
-  }
-
-  begin(status: number, headers: readonly string[], hasTrailers: boolean): void {
-    if (this.#isGone) return;
-    this.#stream.respond([':status', String(status), ...headers], hasTrailers ? WITH_TRAILERS : undefined);
-  }
-
-  write(chunks: readonly Uint8Array[]): boolean {
-    return this.#isGone || writeTogether(this.#stream, chunks);
-  }
-
-  untilWritable(): Promise<void> {
-    return this.#isGone ? Promise.resolve() : untilDrained(this.#stream);
-  }
-
-  end(chunk?: Uint8Array, trailers?: Readonly<Record<string, string>>): void {
-    const stream = this.#stream;
-    if (this.#isGone) return;
-    this.#hasEnded = true;
-    if (!stream.readableEnded) stopUnreadStream(stream);
-    if (trailers !== undefined) stream.on('wantTrailers', () => stream.sendTrailers(trailers));
-    stream.end(chunk);
-  }
-
-  /** Whether the whole answer was given to it: Node.js ends a stream that is destroyed, too. */
-  get hasEnded(): boolean {
-    return this.#hasEnded;
-  }
-
-  destroy(): void {
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-  }
-
-  get #isGone(): boolean {
-    return this.#stream.destroyed || this.#stream.closed;
-  }
-}
-
-const WITH_TRAILERS = { waitForTrailers: true };
 const LAST = ['connection', 'close'];
-const MAX_JOINED_BYTES = 16 * 1024;
+/** A body of up to so many bytes leaves in one piece with its head. */
+export const MAX_JOINED_BYTES = 16 * 1024;
 
 /** A response of HTTP/1.1, which has no trailers. */
 export class Http1Outlet implements Outlet {
@@ -101,7 +50,7 @@ export class Http1Outlet implements Outlet {
   }
 
   end(chunk?: Uint8Array): void {
-    // As text of single bytes a small body leaves in one piece with the headers.
+    // As text a small body is joined with the headers.
     if (chunk === undefined || chunk.byteLength > MAX_JOINED_BYTES) this.#response.end(chunk);
     else this.#response.end(textOf(chunk), 'latin1');
   }
@@ -111,11 +60,12 @@ export class Http1Outlet implements Outlet {
   }
 }
 
-function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+/** Returns bytes as text, each a character. */
+export function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('latin1');
 }
 
-function writeTogether(writable: ServerHttp2Stream | ServerResponse, chunks: readonly Uint8Array[]): boolean {
+function writeTogether(writable: ServerResponse, chunks: readonly Uint8Array[]): boolean {
   const [first] = chunks;
   if (chunks.length === 1 && first !== undefined) return writable.write(first);
   writable.cork();

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ServerHttp2Stream } from 'node:http2';
+import type { Http2Stream } from '../http2/http2-stream.ts';
 import type { RpcCall } from '../rpc-call.ts';
 import { ENVELOPE_BYTES } from './envelope.ts';
 import type { CallHead } from './head.ts';
-import { Http1Outlet, Http2Outlet, type Outlet } from './outlet.ts';
+import { Http1Outlet, type Outlet } from './outlet.ts';
 import { sendFailure } from './serve-call.ts';
 
 /** What a call that comes by a connection needs of its server. */
@@ -19,26 +19,17 @@ export interface CallLife {
 }
 
 /** Receives a call that is a stream of HTTP/2, and has it served. */
-export function receiveHttp2Call(
-  stream: ServerHttp2Stream,
-  head: CallHead,
-  call: RpcCall,
-  life: CallLife,
-): void {
-  const outlet = new Http2Outlet(stream);
-  const body = new Body(head, call, outlet, life);
-  stream.on('data', (chunk: Buffer) => body.add(chunk));
-  stream.on('end', () => {
-    // One that is cut off has an end too.
-    if (!stream.closed && !stream.destroyed) body.complete();
-  });
-  // Whoever leaves makes this fire; 'close' is what we go by.
-  stream.on('error', ignore);
-  stream.on('close', () => {
-    if (outlet.hasEnded && stream.rstCode === 0) call.finish();
-    else call.lose();
-    body.abandon();
-  });
+export function receiveHttp2Call(stream: Http2Stream, head: CallHead, call: RpcCall, life: CallLife): void {
+  const body = new Body(head, call, stream, life);
+  stream.receiver = {
+    data: (chunk) => body.add(chunk),
+    end: () => body.complete(),
+    closed(isWhole) {
+      if (isWhole) call.finish();
+      else call.lose();
+      body.abandon();
+    },
+  };
 }
 
 /** Receives a call that is a request of HTTP/1.1, and has it served. */
@@ -83,12 +74,14 @@ class Body {
     if (call.refusal !== undefined) this.#refuse(call.refusal);
   }
 
-  add(chunk: Buffer): void {
-    if (this.#isDone) return;
+  /** Always true: it is done with each chunk as it comes. */
+  add(chunk: Buffer): true {
+    if (this.#isDone) return true;
     this.#chunks.push(chunk);
     this.#size += chunk.byteLength;
     // Too large, however sound it may be.
     if (this.#size > this.#maxBytes) this.complete({ ...this.#head, isOdd: true });
+    return true;
   }
 
   complete(head = this.#head): void {

@@ -1,32 +1,34 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
-import { connect, createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { connect } from 'node:http2';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { Http1Outlet, Http2Outlet, type Outlet } from '../../../../src/transport/direct/outlet.ts';
+import { Http1Outlet, type Outlet } from '../../../../src/transport/direct/outlet.ts';
+import { Http2Connection } from '../../../../src/transport/http2/http2-connection.ts';
+import type { Http2Stream } from '../../../../src/transport/http2/http2-stream.ts';
 
 const CHUNK = Buffer.alloc(1 << 16);
 const HEADERS = ['content-type', 'application/grpc'];
 
 describe('the outlet of a call whose caller has left', () => {
   it('drops all that it is given, over HTTP/2', async () => {
-    const server = createHttp2Server();
+    const opened = Promise.withResolvers<Http2Stream>();
+    const server = createTcpServer((socket) => {
+      const listener = { opened: (stream: Http2Stream) => opened.resolve(stream), failed() {} };
+      new Http2Connection(socket, listener);
+    });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const session = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     const sent = session.request({ ':method': 'POST' });
     sent.on('error', () => {});
-    const [stream] = (await once(server, 'stream')) as [ServerHttp2Stream];
-    stream.on('error', () => {});
-    const outlet = new Http2Outlet(stream);
-    outlet.begin(200, HEADERS, true);
-    expect(outlet.hasBegun).toBe(true);
-    await expectFreed(outlet, () => session.destroy(), stream);
-    outlet.end(CHUNK, { 'grpc-status': '0' });
-    outlet.destroy();
-    const unbegun = new Http2Outlet(stream);
-    unbegun.begin(200, HEADERS, true);
-    unbegun.end();
+    const stream = await opened.promise;
+    stream.begin(200, HEADERS);
+    expect(stream.hasBegun).toBe(true);
+    await expectFreed(stream, () => session.destroy(), stream.connection.socket);
+    stream.end(CHUNK, ['grpc-status', '0']);
+    stream.destroy();
+    expect(stream).toMatchObject({ isClosed: true, isWaiting: false });
     server.close();
   });
 
@@ -53,7 +55,7 @@ describe('the outlet of a call whose caller has left', () => {
 async function expectFreed(
   outlet: Outlet,
   leave: () => void,
-  connection: ServerHttp2Stream | ServerResponse,
+  connection: Socket | ServerResponse,
 ): Promise<void> {
   while (outlet.write([CHUNK])) await new Promise(setImmediate);
   const waiting = outlet.untilWritable();
