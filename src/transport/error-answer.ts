@@ -9,21 +9,26 @@ const GRPC_CONTENT_TYPE = /^application\/grpc(-web)?(?:-text)?(?:[+;]|$)/i;
 
 /** Returns the protocol that a request speaks, going by its content type. */
 export function protocolOf(request: NodeRequest): 'grpc' | 'grpc-web' | 'connect' {
-  const match = GRPC_CONTENT_TYPE.exec(request.headers['content-type'] ?? '');
+  const match = GRPC_CONTENT_TYPE.exec(contentTypeOf(request));
   if (match === null) return 'connect';
   return match[1] === undefined ? 'grpc' : 'grpc-web';
 }
 
+/** Over HTTP/2 it may come with spaces around it, which the library does not mind. */
+function contentTypeOf({ headers }: NodeRequest): string {
+  return headers['content-type']?.trim() ?? '';
+}
+
 /**
  * Answers with an error in the form of the protocol that the caller speaks: for gRPC and gRPC-Web a status without a body, whose content
- * type has the codec of the request, or protobuf where that is none of ours; for everything else the JSON of Connect. `status` is for the latter, and defaults to the HTTP status of the error's code.
+ * type has the codec of the request, or protobuf where that is none of ours; for everything else the JSON of Connect. `status` is for the latter, and defaults to the HTTP
+ * status of the error's code.
  */
 export async function answerError(exchange: Exchange, error: ConnectError, status?: number): Promise<void> {
   const { request } = exchange;
   const protocol = protocolOf(request);
   if (protocol === 'connect') return answerErrorJson(exchange, error, status);
-  const { contentType = `application/${protocol}+proto` } =
-    wireOf(request.headers['content-type'] ?? '') ?? {};
+  const { contentType = `application/${protocol}+proto` } = wireOf(contentTypeOf(request)) ?? {};
   await exchange.respond(200, { 'content-type': contentType, ...toHeaderFields(grpcStatus(error)) });
 }
 

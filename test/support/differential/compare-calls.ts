@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { BothWays, IsSame } from './both-ways.ts';
 import { randomCalls } from './random-calls.ts';
 
-const SHOWN_DIFFERENCES = 50;
+const SHOWN_DIFFERENCES = 5;
 
 /** What is compared. */
 export interface Comparison {
