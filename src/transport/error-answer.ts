@@ -1,5 +1,6 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
+import { wireOf } from './direct/wire.ts';
 import type { Exchange } from './exchange.ts';
 import { grpcStatus } from './grpc-status.ts';
 import { type NodeRequest, toHeaderFields } from './node-http.ts';
@@ -8,20 +9,27 @@ const GRPC_CONTENT_TYPE = /^application\/grpc(-web)?(?:-text)?(?:[+;]|$)/i;
 
 /** Returns the protocol that a request speaks, going by its content type. */
 export function protocolOf(request: NodeRequest): 'grpc' | 'grpc-web' | 'connect' {
-  const match = GRPC_CONTENT_TYPE.exec(request.headers['content-type'] ?? '');
+  const match = GRPC_CONTENT_TYPE.exec(contentTypeOf(request));
   if (match === null) return 'connect';
   return match[1] === undefined ? 'grpc' : 'grpc-web';
 }
 
+/** Over HTTP/2 it may come with spaces around it, which the library does not mind. */
+function contentTypeOf({ headers }: NodeRequest): string {
+  return headers['content-type']?.trim() ?? '';
+}
+
 /**
- * Answers with an error in the form of the protocol that the caller speaks: for gRPC and gRPC-Web a status without a body, for
- * everything else the JSON of Connect. `status` is for the latter, and defaults to the HTTP status of the error's code.
+ * Answers with an error in the form of the protocol that the caller speaks: for gRPC and gRPC-Web a status without a body, whose content
+ * type has the codec of the request, or protobuf where that is none of ours; for everything else the JSON of Connect. `status` is for the latter, and defaults to the HTTP
+ * status of the error's code.
  */
 export async function answerError(exchange: Exchange, error: ConnectError, status?: number): Promise<void> {
-  const protocol = protocolOf(exchange.request);
+  const { request } = exchange;
+  const protocol = protocolOf(request);
   if (protocol === 'connect') return answerErrorJson(exchange, error, status);
-  const trailer = toHeaderFields(grpcStatus(error));
-  await exchange.respond(200, { 'content-type': `application/${protocol}+proto`, ...trailer });
+  const { contentType = `application/${protocol}+proto` } = wireOf(contentTypeOf(request)) ?? {};
+  await exchange.respond(200, { 'content-type': contentType, ...toHeaderFields(grpcStatus(error)) });
 }
 
 /** Answers with an error as Connect's JSON, whatever the caller speaks. */

@@ -31,7 +31,6 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'app.ts',
     'run-etcd.ts',
     'gateway.ts',
-    'compile-cache.ts',
     'embedded',
     'transport',
     'settings',

@@ -12,7 +12,7 @@ import { startEtcd } from '../support/start-etcd.ts';
 import { makeTrouble } from './make-trouble.ts';
 import { parseSoakOptions, SOAK_HELP, type SoakOptions, UsageError } from './options.ts';
 import { readProcessMemory } from './process-memory.ts';
-import { soakCalls } from './soak-calls.ts';
+import { createCallsSoak } from './soak-calls.ts';
 import { soakLocks } from './soak-locks.ts';
 import { soakRegisters } from './soak-registers.ts';
 import { createTally, SoakSubscriber, type Tally } from './soak-subscriber.ts';
@@ -44,11 +44,11 @@ async function main(): Promise<number> {
 
 async function soakAll(options: SoakOptions, stopped: AbortSignal): Promise<boolean> {
   let isFine = await soak(options, stopped);
-  const { acquisitions, operations, calls, etcdBinary } = options;
+  const { acquisitions, operations, calls, seed, etcdBinary } = options;
   const parts = [
     { name: 'locks', size: acquisitions, run: soakLocks },
     { name: 'registers', size: operations, run: soakRegisters },
-    { name: 'calls', size: calls, run: soakCalls },
+    { name: 'calls', size: calls, run: createCallsSoak(seed) },
   ];
   for (const { name, size, run } of parts) {
     if (size === 0) continue;

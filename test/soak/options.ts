@@ -25,6 +25,8 @@ export interface SoakOptions {
   readonly operations: number;
   /** How many random calls are sent past the library of Connect and by it at last; 0: none. */
   readonly calls: number;
+  /** Makes the same random calls again. @default others each time */
+  readonly seed: number | undefined;
 }
 
 /** A command line that cannot be followed, said in one line. */
@@ -53,7 +55,7 @@ Writes events to an etcd, which a gateway watches through a connection that brea
 subscribers were told: nothing may be lost, come twice or come out of order. Then 50 clients acquire 5 locks and raise a counter
 under each, while members of a cluster, connections and gateways go wrong: no count may be lost, and no two hold at a time. At last
 50 clients read and write the same few keys under such faults: what they were told must be linearizable. Then the same
-random calls go past the library of Connect and by it: they must be answered the same.
+random calls, sound ones and others, go past the library of Connect and by it: they must be answered the same.
 
   --events <n>         changes of a key that are written (${DEFAULTS.events})
   --subscribers <n>    watches of the gateway (${DEFAULTS.subscribers})
@@ -65,7 +67,8 @@ random calls go past the library of Connect and by it: they must be answered the
   --history-bytes <n>  CONCORD_WATCH_HISTORY_BYTES of the gateway (${DEFAULTS['history-bytes']})
   --acquisitions <n>   locks that are acquired afterwards; 0: none (${DEFAULTS.acquisitions})
   --operations <n>     reads and writes of known outcome after that; 0: none (${DEFAULTS.operations})
-  --calls <n>          random calls that are sent both ways; 0: none (${DEFAULTS.calls})
+  --calls <n>          random calls that are sent both ways after that; 0: none (${DEFAULTS.calls})
+  --seed <n>           the calls of an earlier run, which has told its seed
   --etcd <binary>      etcd to run on (the one that tests use)
 
 Twenty seconds: npm run test:soak -- --events 20000 --subscribers 100 --groups 5 --acquisitions 0 --operations 0 --calls 0`;
@@ -74,7 +77,7 @@ Twenty seconds: npm run test:soak -- --events 20000 --subscribers 100 --groups 5
 export function parseSoakOptions(args: readonly string[]): SoakOptions | undefined {
   const values = readArguments(args);
   if (values.help) return undefined;
-  const number = (name: keyof typeof DEFAULTS, least = 1) => {
+  const number = (name: keyof typeof DEFAULTS | 'seed', least = 1) => {
     const value = Number(values[name]);
     if (!Number.isInteger(value) || value < least) {
       throw new UsageError(`--${name} takes a whole number from ${least} on, not "${values[name]}"`);
@@ -94,6 +97,7 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions | undefin
     acquisitions: number('acquisitions', 0),
     operations: number('operations', 0),
     calls: number('calls', 0),
+    seed: values.seed === undefined ? undefined : number('seed', 0),
   };
   if (options.batch > options.keys) throw new UsageError('--batch takes no more than --keys');
   if (options.groups > options.subscribers) throw new UsageError('--groups takes no more than --subscribers');
@@ -107,6 +111,7 @@ function readArguments(args: readonly string[]) {
       args: [...args],
       options: {
         ...(Object.fromEntries(texts) as Record<keyof typeof DEFAULTS, { type: 'string'; default: string }>),
+        seed: { type: 'string' },
         etcd: { type: 'string' },
         help: { type: 'boolean', short: 'h', default: false },
       },

@@ -13,11 +13,21 @@ export interface WireError {
   readonly message: string;
   readonly reason: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What else is said of it. */
+  readonly details: readonly WireDetail[];
   readonly httpStatus: number;
+}
+
+/** A message that tells more of an error. */
+export interface WireDetail {
+  /** Such as `google.rpc.RetryInfo`. */
+  readonly type: string;
+  readonly bytes: Buffer;
 }
 
 const GRPC_WEB_TRAILER_FLAG = 0x80;
 const CONNECT_END_FLAG = 0x02;
+const ERROR_INFO = 'google.rpc.ErrorInfo';
 
 /**
  * Reads the error of an answer; undefined where it is a success.
@@ -49,13 +59,11 @@ function grpcError(answer: RawAnswer, trailer: Trailer): WireError | undefined {
       'grpc-status-details-bin that says something else than grpc-status and grpc-message',
     );
   }
-  const infos = parsed.details.filter(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));
-  return clearError(
-    answer,
-    parsed.code,
-    parsed.message,
-    infos.map(({ value }) => value),
-  );
+  const sent = parsed.details.map(({ typeUrl, value }) => ({
+    type: typeUrl.replace('type.googleapis.com/', ''),
+    bytes: Buffer.from(value),
+  }));
+  return clearError(answer, parsed.code, parsed.message, sent);
 }
 
 function grpcWebTrailer(answer: RawAnswer): Trailer {
@@ -76,9 +84,8 @@ interface ConnectErrorJson {
 
 function connectError(answer: RawAnswer, json: string): WireError {
   const { code, message = '', details = [] } = JSON.parse(json) as ConnectErrorJson;
-  const infos = details.filter(({ type }) => type === 'google.rpc.ErrorInfo');
-  const bytes = infos.map(({ value }) => Buffer.from(value, 'base64'));
-  return clearError(answer, codeFromString(code) ?? Code.Unknown, message, bytes);
+  const sent = details.map(({ type, value }) => ({ type, bytes: Buffer.from(value, 'base64') }));
+  return clearError(answer, codeFromString(code) ?? Code.Unknown, message, sent);
 }
 
 function connectStreamError(answer: RawAnswer): WireError | undefined {
@@ -88,14 +95,17 @@ function connectStreamError(answer: RawAnswer): WireError | undefined {
   return error && connectError(answer, JSON.stringify(error));
 }
 
-function clearError(answer: RawAnswer, code: Code, message: string, infos: readonly Uint8Array[]): WireError {
-  const [info, ...others] = infos.map((bytes): ErrorInfo => fromBinary(ErrorInfoSchema, bytes));
+function clearError(answer: RawAnswer, code: Code, message: string, sent: readonly WireDetail[]): WireError {
+  const [info, ...others] = sent
+    .filter(({ type }) => type === ERROR_INFO)
+    .map(({ bytes }): ErrorInfo => fromBinary(ErrorInfoSchema, bytes));
   if (info === undefined || others.length > 0)
-    throw unclear(answer, `${infos.length} google.rpc.ErrorInfo: ${message}`);
+    throw unclear(answer, `${others.length + (info === undefined ? 0 : 1)} ${ERROR_INFO}: ${message}`);
   if (info.domain !== 'concord') throw unclear(answer, `the domain "${info.domain}"`);
   if (message === '') throw unclear(answer, 'no message');
   const { reason, metadata } = info;
-  return { code: Code[code] ?? String(code), message, reason, metadata, httpStatus: answer.status };
+  const details = sent.filter(({ type }) => type !== ERROR_INFO);
+  return { code: Code[code] ?? String(code), message, reason, metadata, details, httpStatus: answer.status };
 }
 
 function unclear({ status, body }: RawAnswer, what: string): Error {

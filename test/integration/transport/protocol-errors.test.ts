@@ -42,6 +42,12 @@ function enveloped(protocol: (typeof ENVELOPED)[number]): readonly Case[] {
   const gzip = { ...proto, [encoding]: 'gzip' };
   return [
     { name: 'malformed JSON', headers: json, body: envelope(Buffer.from('{"key')), ...malformed },
+    {
+      name: 'truncated protobuf, the content type between spaces',
+      headers: { 'content-type': ` application/${prefix}+proto ` },
+      body: envelope(TRUNCATED),
+      ...malformed,
+    },
     { name: 'truncated protobuf', headers: proto, body: envelope(TRUNCATED), ...malformed },
     { name: 'a truncated envelope', headers: proto, body: Uint8Array.of(0, 0, 0), ...malformed },
     {

@@ -8,7 +8,7 @@ import { type WireError, wireErrorOf } from '../wire-error.ts';
 export interface ReadAnswer {
   readonly status: number;
   readonly contentType: string;
-  /** The names of the headers and trailers that mean something to the caller, sorted. */
+  /** The headers and trailers that mean something to the caller and stand nowhere else here, sorted. */
   readonly headers: readonly string[];
   readonly messages: readonly JsonValue[];
   readonly error: WireError | undefined;
@@ -16,11 +16,15 @@ export interface ReadAnswer {
 
 /** They tell of the connection, of compression or of the error, or stand only in answers to pages. */
 const INDIFFERENT =
-  /^(date|content-length|connection|keep-alive|grpc-(status|message|status-details-bin)|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
+  /^(content-(type|length)|date|connection|keep-alive|grpc-(status|message|status-details-bin)|transfer-encoding|vary|access-control-.*|(content|grpc|connect-content)-encoding)$/;
+/** One that the gateway makes. */
+const REQUEST_ID = /^x-request-id: [\w-]{8}-[\da-z]+$/;
 const COMPRESSED = 0x01;
 const NO_MESSAGE = 0x82;
 const VARIES =
   /revision|version|token|lease|renew|time|ttl|checksum|session|holder|remaining|subscriberId|instanceId/i;
+/** Fields of bytes, which stand in JSON as base64. */
+const BYTES = /Bytes$/;
 
 /** Reads an answer of an rpc whose messages are of type `output`. Throws where it is not one clear answer. */
 export function readAnswer(answer: RawAnswer, output: DescMessage): ReadAnswer {
@@ -28,10 +32,10 @@ export function readAnswer(answer: RawAnswer, output: DescMessage): ReadAnswer {
   const { 'content-type': contentType = '' } = answer.headers;
   return {
     status: answer.status,
-    // Where the library cannot write its own error into a header, the answer of gRPC has no body, and so no codec.
-    contentType: error === undefined ? contentType : contentType.replace(/(?<=grpc.*)\+(proto|json)$/, ''),
-    headers: [...new Set([...Object.keys(answer.headers), ...Object.keys(answer.trailers)])]
-      .filter((name) => !INDIFFERENT.test(name))
+    contentType,
+    headers: Object.entries({ ...answer.headers, ...answer.trailers })
+      .filter(([name]) => !INDIFFERENT.test(name))
+      .map(([name, value]) => `${name}: ${REQUEST_ID.test(`${name}: ${value}`) ? '#' : value}`)
       .sort(),
     messages: messageBytesOf(answer, contentType).map((bytes) => {
       const isJson = contentType.includes('json');
@@ -56,21 +60,21 @@ function messageBytesOf({ status, headers, body }: RawAnswer, contentType: strin
   return [headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body];
 }
 
-/** Which leases stand on a page depends on their ids: of those only the number is kept. */
-function masked(value: JsonValue, isVarying = false): JsonValue {
+/** Masks the value of a field, or each of them. Which leases stand on a page depends on their ids: of those only the number is kept. */
+function masked(value: JsonValue, name = ''): JsonValue {
+  const isVarying = VARIES.test(name);
   if (Array.isArray(value)) {
-    const items = value.map((each) => masked(each, isVarying));
+    if (name === 'leases') return value.length;
+    const items = value.map((each) => masked(each, name));
     // They stand in the order of their ids.
     return isVarying ? items.sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)) : items;
   }
-  if (typeof value === 'string') return isVarying ? 'varies' : maskedText(value);
-  if (typeof value !== 'object' || value === null) return isVarying ? 'varies' : value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, each]) => [
-      name,
-      name === 'leases' && Array.isArray(each) ? each.length : masked(each, VARIES.test(name)),
-    ]),
-  );
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, masked(each, key)]));
+  }
+  if (isVarying) return 'varies';
+  if (typeof value !== 'string') return value;
+  return maskedText(BYTES.test(name) ? Buffer.from(value, 'base64').toString('latin1') : value);
 }
 
 /** Ids, times and revisions in the middle of a text. */

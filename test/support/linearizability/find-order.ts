@@ -4,9 +4,13 @@
 // Operations are taken one after the other, each as if it had happened at one moment between its call and its return: next may come
 // whatever was called before the first return of those that are left. Where none fits, the last one is put back. A set of
 // operations that leads to the same register a second time is not searched again.
+//
+// Operations of unknown outcome may be taken in any number wherever nothing fits: with dozens of them there are more ways to do so than
+// can be tried before the fault is looked for further up. So the search takes none of them at first, then one between two others, then
+// two, and gives up each time after a while; then it tries all that again for longer.
 
 import { type Operation, revisionOf } from './history.ts';
-import { applyCall, NEW_REGISTER, type Register } from './register.ts';
+import { applyCall, isTooLate, NEW_REGISTER, type Register } from './register.ts';
 import { settleSeenWrites } from './settle-seen-writes.ts';
 
 /** Whether there is an order, as far as that was found out. */
@@ -16,8 +20,11 @@ export type OrderSearch =
   /** Given up after so many steps as were allowed. */
   | { readonly kind: 'undecided' };
 
-/** A search that goes straight on takes one step for each operation. */
+/** A search that goes straight on takes two steps for each operation at most. */
 const DEFAULT_MAX_STEPS = 500_000;
+/** Steps for each operation, in the first attempts; in the next ones so many times as many. */
+const SHARE = 4;
+const MAX_GUESSES = [0, 1, 2, 3, 4, 8, Number.POSITIVE_INFINITY];
 
 /** Where a search begins, and when it ends. */
 export interface OrderSearchOptions {
@@ -32,6 +39,8 @@ interface Step {
   readonly taken: number;
   readonly before: Register;
   readonly others: number[];
+  /** How many operations of unknown outcome were taken one after the other, up to this one. */
+  readonly guesses: number;
 }
 
 /**
@@ -41,19 +50,37 @@ interface Step {
 export function findOrder(history: readonly Operation[], options: OrderSearchOptions = {}): OrderSearch {
   const { from = NEW_REGISTER, maxSteps = DEFAULT_MAX_STEPS } = options;
   const operations = settleSeenWrites(history).toSorted((a, b) => a.calledAt - b.calledAt);
+  let stepsLeft = maxSteps;
+  for (let share = SHARE * (operations.length + 1); ; share *= SHARE) {
+    for (const maxGuesses of MAX_GUESSES) {
+      const { steps, ...found } = tryOrders(operations, from, maxGuesses, Math.min(share, stepsLeft));
+      stepsLeft -= steps;
+      if (found.kind !== 'undecided' || stepsLeft <= 0) return found;
+    }
+  }
+}
+
+/** Looks for one in which at most `maxGuesses` operations of unknown outcome follow each other, in `maxSteps` steps at most. */
+function tryOrders(
+  operations: readonly Operation[],
+  from: Register,
+  maxGuesses: number,
+  maxSteps: number,
+): OrderSearch & { readonly steps: number } {
   const search = new Search(operations);
   let register = from;
   let candidates = search.candidates();
-  const steps: Step[] = [];
+  let isLimited = false;
+  const taken: Step[] = [];
   const tried = new Set<string>();
-  for (let count = 0; count < maxSteps; count++) {
+  for (let steps = 1; steps <= maxSteps; steps++) {
     if (search.isOver) {
-      return { kind: 'linearizable', order: steps.flatMap(({ taken }) => operations[taken] ?? []) };
+      return { kind: 'linearizable', order: taken.flatMap((step) => operations[step.taken] ?? []), steps };
     }
     const next = candidates.pop();
     if (next === undefined) {
-      const last = steps.pop();
-      if (last === undefined) return { kind: 'notLinearizable' };
+      const last = taken.pop();
+      if (last === undefined) return { kind: isLimited ? 'undecided' : 'notLinearizable', steps };
       search.putBack(last.taken);
       register = last.before;
       candidates = last.others;
@@ -62,21 +89,26 @@ export function findOrder(history: readonly Operation[], options: OrderSearchOpt
     const operation = operations[next];
     const after = operation && applyCall(register, operation);
     if (after === undefined) continue;
+    const guesses = operation?.outcome.kind === 'unknown' ? (taken.at(-1)?.guesses ?? 0) + 1 : 0;
+    if (guesses > maxGuesses) {
+      isLimited = true;
+      continue;
+    }
     search.take(next);
     const { value, version, modRevision, leastRevision } = after;
-    const state = `${search.taken} ${version} ${modRevision ?? '?'} ${leastRevision} ${value}`;
-    if (tried.has(state)) {
+    const state = `${search.taken} ${version} ${modRevision ?? '?'} ${leastRevision} ${guesses} ${value}`;
+    if (tried.has(state) || search.leavesBehind(after)) {
       search.putBack(next);
       continue;
     }
     tried.add(state);
     // What changes nothing is as well here as it is anywhere later.
     const others = after === register ? [] : candidates;
-    steps.push({ taken: next, before: register, others });
+    taken.push({ taken: next, before: register, others, guesses });
     register = after;
     candidates = search.candidates();
   }
-  return { kind: 'undecided' };
+  return { kind: 'undecided', steps: maxSteps };
 }
 
 /** Which operations are taken, by their places in the order of their calls. */
@@ -126,6 +158,14 @@ class Search {
     while (this.#first > 0 && (this.#known[this.#first - 1] ?? -1) >= index) this.#first -= 1;
   }
 
+  /** Whether one of the known ones that are left, and were called by now, can no longer come. */
+  leavesBehind(register: Register): boolean {
+    return this.#window().some((i) => {
+      const operation = this.#operations[i];
+      return operation !== undefined && !this.#isTaken[i] && isTooLate(register, operation);
+    });
+  }
+
   /** Those that may come next, the best last. */
   candidates(): number[] {
     const window = this.#window();
@@ -169,18 +209,17 @@ class Search {
 
 /**
  * Finds the operations of unknown outcome that the search need take only after another, called earlier: all deletions, and all
- * unconditional writes of values that nobody saw. In any order the later one could be replaced by the earlier one.
+ * writes of values that nobody saw on the same condition or on none. In any order the later one could be replaced by the earlier one.
  */
 function findEarlierTwins(operations: readonly Operation[]): readonly number[] {
   const seen = new Set(operations.flatMap(({ outcome }) => (outcome.kind === 'found' ? outcome.value : [])));
   const last = new Map<string, number>();
   return operations.map((operation, i) => {
     if (operation.outcome.kind !== 'unknown') return -1;
-    if (operation.kind === 'put') {
-      if (operation.expectedRevision !== undefined || seen.has(operation.value)) return -1;
-    }
-    const twin = last.get(operation.kind) ?? -1;
-    last.set(operation.kind, i);
+    if (operation.kind === 'put' && seen.has(operation.value)) return -1;
+    const effect = operation.kind === 'put' ? `put if ${operation.expectedRevision}` : operation.kind;
+    const twin = last.get(effect) ?? -1;
+    last.set(effect, i);
     return twin;
   });
 }

@@ -1,6 +1,6 @@
 // The sequential register: one key of etcd, as it would be if one call came after the other.
 
-import type { Call } from './history.ts';
+import { type Call, revisionOf } from './history.ts';
 
 /** A register between two calls. */
 export interface Register {
@@ -31,6 +31,21 @@ export function applyCall(register: Register, call: Call): Register | undefined 
     case 'delete':
       return applyDelete(register, call);
   }
+}
+
+/** Whether a call cannot have had its outcome after this any more, whatever else happens before it: it tells of a time that is over. */
+export function isTooLate({ modRevision, leastRevision }: Register, call: Call): boolean {
+  const { outcome } = call;
+  const at = revisionOf(call);
+  if (at !== undefined && at < leastRevision) return true;
+  const seen =
+    outcome.kind === 'found'
+      ? outcome.modRevision
+      : outcome.kind === 'mismatch'
+        ? outcome.actualRevision
+        : undefined;
+  // 0: it did not exist, which may happen again.
+  return seen !== undefined && seen !== 0n && seen < leastRevision && seen !== modRevision;
 }
 
 function applyGet(register: Register, { outcome }: Call & { kind: 'get' }): Register | undefined {

@@ -17,6 +17,15 @@ describe('a history of a store that does one thing after the other', () => {
     );
   });
 
+  it('has one that is found where 20 clients do not hear of a sixth of what they ask of one key', () => {
+    fc.assert(
+      fc.property(randomHistory({ clients: 20, keys: 1, steps: 3_000 }), (history) => {
+        expect(checkHistory(history)).toEqual([]);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
   it('has none once a read sees what an acknowledged write had replaced', () => {
     expectToBeCaught((history, chosen) => {
       const reads = history.filter(({ outcome }) => outcome.kind === 'found');
