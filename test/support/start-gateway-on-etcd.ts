@@ -8,6 +8,12 @@ import type { TestEtcd } from './test-etcd.ts';
 const EMPTY_REVISION = '1';
 
 /**
+ * Flags with which no lease of an etcd lives for less than 9 s: the one that says that the gateway is alive outlasts what tests do to
+ * the process that both are in, and nothing is written but what they ask for.
+ */
+export const LONG_LEASES = ['--heartbeat-interval=200', '--election-timeout=6000'];
+
+/**
  * Starts an etcd and a gateway on it; disposing ends both.
  *
  * @param env - settings by their names in the environment

@@ -1,6 +1,6 @@
 import { createRawClient, type RawAnswer, type RawHttpVersion, type RawRequest } from './raw-request.ts';
 import type { TestGateway } from './start-gateway.ts';
-import { startGatewayOnEtcd } from './start-gateway-on-etcd.ts';
+import { LONG_LEASES, startGatewayOnEtcd } from './start-gateway-on-etcd.ts';
 import { type StoreState, storeStateOf } from './store-state.ts';
 import { type WireError, wireErrorOf } from './wire-error.ts';
 import { kvPath, WIRE_PROTOCOLS, type WireProtocol, wireRequest } from './wire-protocol.ts';
@@ -17,11 +17,6 @@ export interface RawTarget extends AsyncDisposable {
   state(): Promise<StoreState>;
 }
 
-/**
- * No lease lives for less than 9 s there: the one that says that the gateway is alive outlasts what tests do to the process that both
- * are in, and nothing is written but what they ask for.
- */
-const LONG_LEASES = ['--heartbeat-interval=200', '--election-timeout=6000'];
 const HEALTHY_MESSAGE = { json: '{"view":"VIEW_COUNT_ONLY"}', proto: Uint8Array.of(0x38, 3) };
 
 /** Starts the target. */

@@ -8,7 +8,7 @@ import { failureOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import { PROTOCOLS } from '../../support/protocols.ts';
 import { startGateway } from '../../support/start-gateway.ts';
-import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
+import { LONG_LEASES, startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { type StoreState, storeStateOf } from '../../support/store-state.ts';
 
 const NAME = { service: 'orders', instanceId: 'a' };
@@ -50,7 +50,7 @@ let clients: Clients;
 let before: StoreState;
 
 beforeAll(async () => {
-  gateway = await startGatewayOnEtcd();
+  gateway = await startGatewayOnEtcd({}, LONG_LEASES);
   clients = openClients(gateway.url);
 });
 

@@ -4,7 +4,7 @@ import { Mode } from '../../../gen/concord/lock/v1/lock_pb.ts';
 import { failureOf } from '../../support/failure-of.ts';
 import { type Clients, openClients } from '../../support/open-clients.ts';
 import type { TestGateway } from '../../support/start-gateway.ts';
-import { startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
+import { LONG_LEASES, startGatewayOnEtcd } from '../../support/start-gateway-on-etcd.ts';
 import { storeStateOf } from '../../support/store-state.ts';
 import type { TestEtcd } from '../../support/test-etcd.ts';
 
@@ -14,7 +14,7 @@ let gateway: TestGateway & { readonly etcd: TestEtcd };
 let clients: Clients;
 
 beforeAll(async () => {
-  gateway = await startGatewayOnEtcd();
+  gateway = await startGatewayOnEtcd({}, LONG_LEASES);
   clients = openClients(gateway.url);
 });
 
