@@ -13,7 +13,7 @@ import { TokenBucket } from './token-bucket.ts';
 const IDLE_FRAME_BURST = 20_000;
 const IDLE_FRAMES_PER_SECOND = 2_000;
 /** Settings that change the window of every stream count as one such frame more for so many streams. */
-const STREAMS_PER_IDLE_FRAME = 1_000;
+const STREAMS_PER_IDLE_FRAME = 10;
 /** Data that is a smaller part than one of so many of the buffer that it came in is copied. */
 const MIN_SHARE = 8;
 /** What may wait for a client's windows, in bytes over all of its streams, before further ones are refused. */

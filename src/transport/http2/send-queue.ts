@@ -59,7 +59,7 @@ export class SendQueue {
       stream.sendWindow += more;
       if (stream.sendWindow > MAX_WINDOW_BYTES)
         throw new ConnectionError(CODE.flowControlError, 'A window of more than 2 GiB');
-      if (stream.waitingBytes > 0) this.#waiting.add(stream);
+      if (stream.waitingBytes > 0 && stream.sendWindow > 0) this.#waiting.add(stream);
     }
     this.pump();
   }
