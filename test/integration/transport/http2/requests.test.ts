@@ -125,6 +125,29 @@ describe('a request', () => {
     expect(requests).toMatchObject([{ isEnded: true, stream: { head: { path: '/' } } }]);
   });
 
+  it('does not keep all that came with a small part of its body, while more is to come', async () => {
+    const buffers: ArrayBufferLike[] = [];
+    await using server = await startHttp2Server((stream) => {
+      stream.receiver = {
+        data(chunk) {
+          buffers.push(chunk.buffer);
+          return true;
+        },
+        end() {},
+        closed() {},
+      };
+    });
+    using client = await openHttp2Socket(server.port);
+    for (const stream of [1, 3]) client.request(stream, '/', { hasBody: true });
+    await client.settled();
+    const part = frame(FRAME.data, { stream: 1, payload: Buffer.from('abc') });
+    const last = frame(FRAME.data, { stream: 3, payload: Buffer.alloc(10_000), flags: END_STREAM });
+    client.send(part, last);
+    await client.settled();
+    expect(buffers).toHaveLength(2);
+    expect(buffers[0]).not.toBe(buffers[1]);
+  });
+
   it('fails where a frame follows its end, as one that was never opened fails its connection', async () => {
     const { opened, requests } = recording();
     await using server = await startHttp2Server(opened);
