@@ -67,7 +67,6 @@ export class RequestHeads {
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** White space around it is borne, as by most servers. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
@@ -99,7 +98,7 @@ function headOf(fields: Fields): RequestHead | undefined {
   let isBehind = false;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';
-    const value = fields[i + 1] ?? '';
+    const value = withoutOuterSpace(fields[i + 1] ?? '');
     if (name.startsWith(':')) {
       if (isBehind || !PSEUDO.has(name) || pseudo[name] !== undefined || !VALUE.test(value)) return undefined;
       pseudo[name] = value;
@@ -125,6 +124,19 @@ function headOf(fields: Fields): RequestHead | undefined {
     headers,
     contentLength: length === undefined ? undefined : Number(length),
   };
+}
+
+/** White space around a value is not of it, as in HTTP/1.1 (RFC 9110, 5.5): it is borne, as by most servers. */
+function withoutOuterSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return end - start === text.length ? text : text.slice(start, end);
+}
+
+function isSpace(character: number): boolean {
+  return character === 0x20 || character === 0x09;
 }
 
 function areTrailers(fields: Fields): boolean {

@@ -105,8 +105,10 @@ describe('the head of a request', () => {
     expect(headers['valueOf']).toBeUndefined();
   });
 
-  it('bears any text in values, and white space around it', () => {
-    expect(headOf(['x', ' \xe4\t\xff ']).headers['x']).toBe(' \xe4\t\xff ');
+  it('bears any text in values, and white space around it, which is not of them', () => {
+    expect(headOf(['x', ' \xe4 \t\xff\xa0\t']).headers['x']).toBe('\xe4 \t\xff\xa0');
+    expect(headOf(['x', ' \t ']).headers['x']).toBe('');
+    expect(headOf(['content-length', ' 5 ']).contentLength).toBe(5);
   });
 
   it.each(MALFORMED)('is malformed where it has %s', (_, fields) => {
