@@ -3,6 +3,7 @@ import type { DirectServer } from './direct/direct-server.ts';
 import type { HttpServer } from './http-server.ts';
 import { Http2Connection } from './http2/http2-connection.ts';
 import { handleStream } from './http2/http2-exchange.ts';
+import { CODE, ConnectionError } from './http2/protocol.ts';
 import type { Log } from './log.ts';
 import type { NodeHandler } from './node-http.ts';
 
@@ -38,7 +39,10 @@ export function createHttp2Server({
     opened(stream: Parameters<typeof takeCall>[0]) {
       if (!takeCall(stream)) handleStream(stream, handler);
     },
-    failed: (error: Error) => log.debug({ error }, 'an HTTP/2 connection failed'),
+    failed(error: Error) {
+      const isOurs = error instanceof ConnectionError && error.code === CODE.internalError;
+      log[isOurs ? 'error' : 'debug']({ error }, 'an HTTP/2 connection failed');
+    },
   };
 
   function keepChecking(connection: Http2Connection): () => void {

@@ -5,6 +5,8 @@ import { FLAG, FRAME, FRAME_BYTES, FRAME_HEAD_BYTES } from './protocol.ts';
 
 const BUFFER_BYTES = 64 * 1024;
 const MAX_SPARE_BUFFERS = 32;
+/** What is less, in bytes, is copied where it has to wait. */
+const MIN_KEPT_BYTES = BUFFER_BYTES / 2;
 
 /** Those that no connection writes to at the moment. */
 const spareBuffers: Buffer[] = [];
@@ -77,9 +79,14 @@ export class FrameWriter {
     const buffer = this.#buffer;
     if (buffer === undefined) return;
     this.#buffer = undefined;
-    if (this.#used > 0 && this.#socket.writable) this.#socket.write(buffer.subarray(0, this.#used));
+    const written = buffer.subarray(0, this.#used);
+    const isSmall = this.#used < MIN_KEPT_BYTES;
+    // Behind others it may wait for long, and is not to keep a whole buffer.
+    const isCopied = isSmall && this.#socket.writableLength > 0;
+    if (this.#used > 0 && this.#socket.writable)
+      this.#socket.write(isCopied ? Buffer.from(written) : written);
     // The system has its copy, or there is nobody to send it to.
-    const isFree = this.#socket.writableLength === 0;
+    const isFree = isCopied || this.#socket.writableLength === 0;
     if (isFree && spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
   }
 

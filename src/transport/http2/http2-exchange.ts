@@ -5,8 +5,15 @@ import type { NodeHandler, NodeRequest, NodeResponse } from '../node-http.ts';
 import type { Http2Stream } from './http2-stream.ts';
 import { CODE } from './protocol.ts';
 
-/** Has a stream answered by a handler. */
+/** Has a stream answered by a handler. A client that waits for leave to send its body is given it (RFC 9110, 10.1.1). */
 export function handleStream(stream: Http2Stream, handler: NodeHandler): void {
+  const { expect } = stream.head.headers;
+  if (expect?.toLowerCase() === '100-continue') {
+    stream.inform(100);
+  } else if (expect !== undefined) {
+    stream.beginAndEnd(417, []);
+    return;
+  }
   const request = new Http2Request(stream);
   const response = new Http2Response(stream);
   stream.receiver = {
@@ -61,6 +68,12 @@ class Http2Request extends Readable implements NodeRequest {
     const bytes = this.#unreadBytes;
     this.#unreadBytes = 0;
     if (bytes > 0) this.#stream.consume(bytes);
+  }
+
+  /** What nobody has read, nobody will: the connection's window is not to lose it. */
+  override _destroy(error: Error | null, destroyed: (error: Error | null) => void): void {
+    this._read();
+    destroyed(error);
   }
 }
 

@@ -10,8 +10,6 @@ export interface StreamReceiver {
   data(chunk: Buffer): boolean;
   /** The body is whole. */
   end(): void;
-  /** What was written has gone to the connection. */
-  drained?(): void;
   /**
    * The stream is over.
    *
@@ -46,17 +44,25 @@ export class Http2Stream implements Outlet {
   /** What ends the answer, once `end` was called: its trailers, or null for none. */
   #ending: readonly string[] | null | undefined;
   #resolveWritable: (() => void) | undefined;
+  /** Tells the client to send no more of a body that nobody wants. */
+  #stopUpload: NodeJS.Timeout | undefined;
 
-  constructor(id: number, head: RequestHead, connection: Http2Connection, sendWindow: number) {
+  constructor(id: number, head: RequestHead, connection: Http2Connection) {
     this.id = id;
     this.head = head;
     this.connection = connection;
-    this.sendWindow = sendWindow;
+    this.sendWindow = connection.queue.streamWindow;
   }
 
-  /** Whether something waits for the client's windows, or for the connection. */
-  get isWaiting(): boolean {
-    return this.#waiting !== undefined;
+  /** What waits for the client's windows, or for the connection, in bytes. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  /** Sends the head of an answer that comes before the answer, as 100 (RFC 9110, 15.2). */
+  inform(status: number): void {
+    if (!this.isClosed && !this.hasBegun)
+      this.connection.sendFields(this, [':status', String(status)], false);
   }
 
   begin(status: number, fields: readonly string[]): void {
@@ -73,7 +79,8 @@ export class Http2Stream implements Outlet {
     let size = 0;
     for (const chunk of chunks) size += chunk.byteLength;
     if (size === 0) return true;
-    if (this.#waiting === undefined && this.connection.sendAtOnce(this, chunks, size, false)) return true;
+    if (this.#waiting === undefined && this.connection.queue.sendAtOnce(this, chunks, size, false))
+      return true;
     this.#wait(chunks, size);
     return this.#waitingBytes < ENOUGH_BYTES;
   }
@@ -91,10 +98,10 @@ export class Http2Stream implements Outlet {
     const size = chunk?.byteLength ?? 0;
     if (this.#waiting === undefined) {
       if (size === 0 || chunk === undefined) {
-        this.finishSending();
+        this.#finishSending();
         return;
       }
-      if (this.connection.sendAtOnce(this, [chunk], size, trailers === undefined)) {
+      if (this.connection.queue.sendAtOnce(this, [chunk], size, trailers === undefined)) {
         if (trailers !== undefined) this.connection.sendFields(this, trailers, true);
         this.#finish();
         return;
@@ -112,9 +119,26 @@ export class Http2Stream implements Outlet {
     this.reset(CODE.internalError);
   }
 
+  /**
+   * A part of the body has come, which took `frameBytes` of the window; the last one with `isLast`. Returns the code of what is wrong with it:
+   * more than was allowed, or not as much as the request said.
+   */
+  receive(frameBytes: number, bytes: number, isLast: boolean): number | undefined {
+    this.receiveWindow -= frameBytes;
+    if (this.receiveWindow < 0) return CODE.flowControlError;
+    this.receivedBytes += bytes;
+    const { contentLength } = this.head;
+    if (contentLength !== undefined) {
+      const isRight = isLast ? this.receivedBytes === contentLength : this.receivedBytes <= contentLength;
+      if (!isRight) return CODE.protocolError;
+    }
+    this.isReceived = isLast;
+    return undefined;
+  }
+
   /** Bytes of the body are done with: as many more may come. */
   consume(bytes: number): void {
-    this.connection.consume(bytes);
+    this.connection.receiveWindow.consume(bytes);
     this.#consumedBytes += bytes;
     if (this.isReceived || this.isClosed || this.#consumedBytes < DEFAULT_WINDOW_BYTES / 2) return;
     this.receiveWindow += this.#consumedBytes;
@@ -122,7 +146,7 @@ export class Http2Stream implements Outlet {
     this.#consumedBytes = 0;
   }
 
-  /** Returns at most so many bytes of what waits, in order; for the connection. */
+  /** Returns at most so many bytes of what waits, in order; for the queue. */
   takeWaiting(maxBytes: number): Uint8Array[] {
     const taken: Uint8Array[] = [];
     let left = maxBytes;
@@ -145,29 +169,17 @@ export class Http2Stream implements Outlet {
     return taken;
   }
 
-  get waitingBytes(): number {
-    return this.#waitingBytes;
-  }
-
-  /** Everything that waited has been sent. */
+  /** Everything that waited has been sent; for the queue. */
   drained(): void {
     this.#release();
-    this.receiver.drained?.();
-    if (this.#ending !== undefined && !this.isClosed) this.finishSending();
-  }
-
-  /** Sends what ends the answer. */
-  finishSending(): void {
-    const trailers = this.#ending;
-    if (trailers) this.connection.sendFields(this, trailers, true);
-    else this.connection.sendAtOnce(this, [], 0, true);
-    this.#finish();
+    if (this.#ending !== undefined && !this.isClosed) this.#finishSending();
   }
 
   /** Is told by the connection that the stream is over. */
   close(isWhole: boolean): void {
     if (this.isClosed) return;
     this.isClosed = true;
+    if (this.#stopUpload !== undefined) clearTimeout(this.#stopUpload);
     this.#waiting = undefined;
     this.#waitingBytes = 0;
     this.#release();
@@ -185,9 +197,16 @@ export class Http2Stream implements Outlet {
 
   #wait(chunks: readonly Uint8Array[], size: number): void {
     this.#waiting ??= [];
-    this.#waiting.push(...chunks);
+    for (const chunk of chunks) this.#waiting.push(chunk);
     this.#waitingBytes += size;
-    this.connection.wait(this);
+    this.connection.queue.wait(this, size);
+  }
+
+  #finishSending(): void {
+    const trailers = this.#ending;
+    if (trailers) this.connection.sendFields(this, trailers, true);
+    else this.connection.queue.sendAtOnce(this, [], 0, true);
+    this.#finish();
   }
 
   /** All of the answer is with the connection. A client that still sends its body is let do so for a second (RFC 9113, 8.1). */
@@ -201,7 +220,7 @@ export class Http2Stream implements Outlet {
     const { receiver } = this;
     this.receiver = DEAF;
     receiver.closed(true);
-    setTimeout(() => this.reset(CODE.noError), STOP_UPLOAD_MS).unref();
+    this.#stopUpload = setTimeout(() => this.reset(CODE.noError), STOP_UPLOAD_MS).unref();
   }
 
   #release(): void {

@@ -52,14 +52,14 @@ export const MAX_WINDOW_BYTES = 2 ** 31 - 1;
 /** The last stream there can be: a GOAWAY with it says that no call is refused yet (6.8). */
 export const MAX_STREAM_ID = 2 ** 31 - 1;
 
-/** The other side has broken the protocol in a way that ends the connection (5.4.1). */
+/** What ends the connection (5.4.1): the other side has broken the protocol, unless `code` is that of an internal error. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
   readonly code: number;
 
   /** @param message is sent along, for whoever looks into it there. */
-  constructor(code: number, message: string) {
-    super(message);
+  constructor(code: number, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.code = code;
   }
 }

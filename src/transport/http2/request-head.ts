@@ -40,27 +40,38 @@ export class RequestHeads {
     if (known !== undefined) return known;
     const fields = this.#decoder.decode(block);
     const head = fields === undefined ? 'too large' : (headOf(fields) ?? 'malformed');
-    if (this.#decoder.tableVersion !== this.#knownVersion || this.#known.size >= MAX_KNOWN) {
-      // What indexes stand for has changed, also those of this block.
-      this.#knownVersion = this.#decoder.tableVersion;
-      this.#known.clear();
-    } else if (key !== undefined && typeof head !== 'string') {
-      this.#known.set(key, head);
-    }
+    const isStable = this.#decoder.tableVersion === this.#knownVersion;
+    if (isStable && key !== undefined && typeof head !== 'string') this.#remember(key, head);
+    this.#forgetOutdated();
     return head;
   }
 
-  /** Reads a block that follows a body; false: it is not allowed. Throws an HpackError. */
+  /** Reads a block that follows a body; false: it is not allowed, or too large. Throws an HpackError. */
   readTrailers(block: Buffer): boolean {
     const fields = this.#decoder.decode(block);
-    return fields?.every((text, i) => i % 2 === 1 || !text.startsWith(':')) ?? false;
+    this.#forgetOutdated();
+    return fields !== undefined && areTrailers(fields);
+  }
+
+  #remember(key: string, head: RequestHead): void {
+    if (this.#known.size >= MAX_KNOWN) this.#known.clear();
+    this.#known.set(key, head);
+  }
+
+  /** Where what indexes stand for has changed, no block is known any more. */
+  #forgetOutdated(): void {
+    if (this.#decoder.tableVersion === this.#knownVersion) return;
+    this.#knownVersion = this.#decoder.tableVersion;
+    this.#known.clear();
   }
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** White space around it is borne, as by most servers. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 const LENGTH = /^\d{1,15}$/;
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const SCHEME = /^[A-Za-z][A-Za-z0-9+\-.]*$/;
+const PATH = /^\/[\x21-\x7e\x80-\xff]*$/;
 /** What belongs to a connection of HTTP/1.1 (RFC 9113, 8.2.2). */
 const OF_CONNECTIONS = new Set([
   'connection',
@@ -87,15 +98,13 @@ function headOf(fields: Fields): RequestHead | undefined {
   let isBehind = false;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? '';
-    const value = fields[i + 1] ?? '';
-    if (!VALUE.test(value)) return undefined;
+    const value = withoutOuterSpace(fields[i + 1] ?? '');
     if (name.startsWith(':')) {
-      if (isBehind || !PSEUDO.has(name) || pseudo[name] !== undefined) return undefined;
+      if (isBehind || !PSEUDO.has(name) || pseudo[name] !== undefined || !VALUE.test(value)) return undefined;
       pseudo[name] = value;
     } else {
       isBehind = true;
-      if (!NAME.test(name) || OF_CONNECTIONS.has(name) || (name === 'te' && value !== 'trailers'))
-        return undefined;
+      if (!isField(name, value)) return undefined;
       if (name === 'content-length' && headers[name] !== undefined && headers[name] !== value)
         return undefined;
       put(headers, name, value);
@@ -104,7 +113,8 @@ function headOf(fields: Fields): RequestHead | undefined {
   const { ':method': method, ':scheme': scheme, ':path': path, ':authority': authority } = pseudo;
   const length = headers['content-length'];
   if (method === undefined || scheme === undefined || path === undefined) return undefined;
-  if (!path.startsWith('/') && !(path === '*' && method === 'OPTIONS')) return undefined;
+  if (!METHOD.test(method) || !SCHEME.test(scheme)) return undefined;
+  if (!PATH.test(path) && !(path === '*' && method === 'OPTIONS')) return undefined;
   if (length !== undefined && !LENGTH.test(String(length))) return undefined;
   return {
     method,
@@ -114,6 +124,30 @@ function headOf(fields: Fields): RequestHead | undefined {
     headers,
     contentLength: length === undefined ? undefined : Number(length),
   };
+}
+
+/** White space around a value is not of it, as in HTTP/1.1 (RFC 9110, 5.5): it is borne, as by most servers. */
+function withoutOuterSpace(text: string): string {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isSpace(text.charCodeAt(start))) start += 1;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end -= 1;
+  return end - start === text.length ? text : text.slice(start, end);
+}
+
+function isSpace(character: number): boolean {
+  return character === 0x20 || character === 0x09;
+}
+
+function areTrailers(fields: Fields): boolean {
+  for (let i = 0; i < fields.length; i += 2) if (!isField(fields[i] ?? '', fields[i + 1] ?? '')) return false;
+  return true;
+}
+
+/** Whether HTTP/2 allows a field that has no colon in front (RFC 9113, 8.2.1 and 8.2.2). */
+function isField(name: string, value: string): boolean {
+  if (!NAME.test(name) || !VALUE.test(value)) return false;
+  return !OF_CONNECTIONS.has(name) && (name !== 'te' || value === 'trailers');
 }
 
 const PSEUDO = new Set([':method', ':scheme', ':path', ':authority']);

@@ -11,11 +11,11 @@ export class TokenBucket {
     this.#tokens = burst;
   }
 
-  /** Takes one token; false: there is none. */
-  take(): boolean {
-    if (this.#tokens < 1) this.#fill();
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+  /** Takes so many tokens; false: there are fewer. @param tokens default 1 */
+  take(tokens = 1): boolean {
+    if (this.#tokens < tokens) this.#fill();
+    if (this.#tokens < tokens) return false;
+    this.#tokens -= tokens;
     return true;
   }
 

@@ -28,7 +28,7 @@ describe('the outlet of a call whose caller has left', () => {
     await expectFreed(stream, () => session.destroy(), stream.connection.socket);
     stream.end(CHUNK, ['grpc-status', '0']);
     stream.destroy();
-    expect(stream).toMatchObject({ isClosed: true, isWaiting: false });
+    expect(stream).toMatchObject({ isClosed: true, waitingBytes: 0 });
     server.close();
   });
 
