@@ -1,3 +1,5 @@
+import { httpDate } from '../http-date.ts';
+
 /** What the answers of a connection say of it. */
 export interface ConnectionHeaders {
   /** Each with its line break. */
@@ -6,8 +8,10 @@ export interface ConnectionHeaders {
   readonly isLast: boolean;
 }
 
+const CLOSED = 'Connection: close\r\n';
+
 /**
- * Returns what makes those headers, as node:http has them; the date is written once a second.
+ * Returns what makes those headers, as node:http has them.
  *
  * @param keepAliveMs how long a connection may be idle.
  */
@@ -16,17 +20,8 @@ export function createConnectionHeaders(
   isDraining: () => boolean,
 ): () => ConnectionHeaders {
   const kept = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(keepAliveMs / 1_000)}\r\n`;
-  let second = 0;
-  let date = '';
   return () => {
-    const now = Date.now();
-    if (Math.floor(now / 1_000) !== second) {
-      second = Math.floor(now / 1_000);
-      date = `Date: ${new Date(now).toUTCString()}\r\n`;
-    }
     const isLast = isDraining();
-    return { lines: date + (isLast ? CLOSED : kept), isLast };
+    return { lines: `Date: ${httpDate()}\r\n${isLast ? CLOSED : kept}`, isLast };
   };
 }
-
-const CLOSED = 'Connection: close\r\n';

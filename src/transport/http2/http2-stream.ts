@@ -1,5 +1,5 @@
 import type { Outlet } from '../direct/outlet.ts';
-import { httpDate } from './http-date.ts';
+import { httpDate } from '../http-date.ts';
 import type { Http2Connection } from './http2-connection.ts';
 import { CODE, DEFAULT_WINDOW_BYTES } from './protocol.ts';
 import type { RequestHead } from './request-head.ts';

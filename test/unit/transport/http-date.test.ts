@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { httpDate } from '../../../../src/transport/http2/http-date.ts';
+import { httpDate } from '../../../src/transport/http-date.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();
