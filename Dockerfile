@@ -20,4 +20,4 @@ EXPOSE 8090
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8090/readyz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 STOPSIGNAL SIGTERM
-CMD ["node", "src/main.js"]
+CMD ["node", "--max-semi-space-size=8", "src/main.js"]

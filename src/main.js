@@ -4,10 +4,8 @@
 // In JavaScript, as what keeps the compiled code: to read TypeScript before that is set up, Node.js would load its compiler at each start.
 
 import { keepCompiled } from './compile-cache.js';
-import { holdYoungGeneration } from './young-generation.js';
 
 keepCompiled();
 const { serve } = await import('./serve.ts');
-holdYoungGeneration();
 process.exitCode = await serve(process.argv.slice(2), process.env);
 process.exit();

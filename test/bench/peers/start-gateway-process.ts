@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '../../../src/embedded/free-port.ts';
 import { awaitHttpOk } from './await-http-ok.ts';
@@ -14,10 +15,12 @@ export interface GatewayProcess extends AsyncDisposable {
 }
 
 const REPOSITORY = fileURLToPath(new URL('../../..', import.meta.url));
+/** What follows `node` in the command of `npm start`. */
+const START = startArgs(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 const READY_TIMEOUT_MS = 30_000;
 
 /**
- * Starts `node src/main.js` on an etcd that runs.
+ * Starts what `npm start` does on an etcd that runs.
  *
  * @param options `profileDir` is where it leaves a CPU profile when it ends. Default: it is not profiled. `env` holds further
  * settings by their names in the environment. Default: none.
@@ -41,7 +44,7 @@ export async function startGatewayProcess(
   const child = started.use(
     startChildProcess({
       command: process.execPath,
-      args: [...profiling, 'src/main.js'],
+      args: [...profiling, ...START],
       cwd: REPOSITORY,
       env: {
         ETCD_ENDPOINTS: etcdEndpoint,
@@ -58,4 +61,9 @@ export async function startGatewayProcess(
   if (pid === undefined) throw new Error('a gateway that is ready has no process');
   const running = started.move();
   return { pid, port, readyAfterMs, lastLines, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+function startArgs(packageJson: string): readonly string[] {
+  const { scripts } = JSON.parse(packageJson) as { readonly scripts: { readonly start: string } };
+  return scripts.start.replace(/^exec node /, '').split(' ');
 }
