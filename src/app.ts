@@ -42,7 +42,7 @@ import type { Logger } from './telemetry/logger.ts';
 import { createMetrics, type Metrics, type OtherMetrics } from './telemetry/metrics.ts';
 import { type Listener, type ServerStats, startServer } from './transport/start-server.ts';
 
-/** When what the first call needs, and a ready gateway does without, is loaded where no call has come, in milliseconds. */
+/** When what the first calls need, and a ready gateway does without, is loaded where none has come, in milliseconds. */
 const LOAD_AHEAD_MS = 250;
 
 /** A running gateway. Disposing drains it: calls in flight finish, and an etcd that it ran is stopped. */
@@ -213,7 +213,10 @@ export async function createApp(
   );
   await readiness.check();
   // Before the first call comes, as far as that goes, but after those who wait for it to be ready have been told.
-  setTimeout(loadValidation, LOAD_AHEAD_MS).unref();
+  setTimeout(() => {
+    loadValidation();
+    metrics.load();
+  }, LOAD_AHEAD_MS).unref();
 
   // Torn down in the order opposite to the start: first the server drains, last etcd stops.
   const running = started.move();

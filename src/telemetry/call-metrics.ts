@@ -1,4 +1,4 @@
-import type { Metric, Registry } from 'prom-client';
+import type { AddMetric, Sample } from './metric-source.ts';
 
 /** Counts calls; the code of a success is `ok`, as in the protocols. What a call costs is a few additions: prom-client's own metrics hash their labels at each. */
 export interface CallMetrics {
@@ -14,17 +14,11 @@ export interface CallMetrics {
 
 type Labels = Readonly<Record<string, string>>;
 
-interface Sample {
-  readonly metricName?: string;
-  readonly labels: Labels;
-  readonly value: number;
-}
-
 const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 const DURATION = 'concord_rpc_duration_seconds';
 
-/** Creates them in a registry, which asks for their values at each scrape. */
-export function createCallMetrics(registry: Registry): CallMetrics {
+/** Creates them, and adds them to those that are scraped. */
+export function createCallMetrics(add: AddMetric): CallMetrics {
   const rpcs = new Map<string, Calls>();
 
   function callsOf(rpc: string): Calls {
@@ -35,33 +29,20 @@ export function createCallMetrics(registry: Registry): CallMetrics {
     return made;
   }
 
-  function register(
-    name: string,
-    type: string,
-    help: string,
-    read: (calls: Calls) => readonly Sample[],
-  ): void {
-    const get = async () => ({
-      name,
-      type,
-      help,
-      aggregator: 'sum',
-      values: [...rpcs.values()].flatMap((calls) => read(calls)),
-    });
-    // What a registry asks of its metrics; its type names prom-client's own classes.
-    registry.registerMetric({ name, help, type, get } as unknown as Metric);
+  function addOf(name: string, type: string, help: string, read: (calls: Calls) => readonly Sample[]): void {
+    add({ name, type, help, read: () => [...rpcs.values()].flatMap((calls) => read(calls)) });
   }
 
-  register('concord_rpc_started_total', 'counter', 'Calls begun, by rpc and protocol.', ({ rpc, started }) =>
+  addOf('concord_rpc_started_total', 'counter', 'Calls begun, by rpc and protocol.', ({ rpc, started }) =>
     [...started].map(([protocol, value]) => ({ labels: { rpc, protocol }, value })),
   );
-  register(
+  addOf(
     'concord_rpc_in_flight',
     'gauge',
     'Calls begun and not ended, open streams included, by rpc.',
     ({ rpc, inFlight }) => [{ labels: { rpc }, value: inFlight }],
   );
-  register(
+  addOf(
     DURATION,
     'histogram',
     'Time from a call to its end, by rpc, protocol, code and, of errors, reason.',

@@ -8,6 +8,7 @@ const ON_DEMAND = [
   '@bufbuild/protovalidate',
   'ajv',
   'commander',
+  'prom-client',
   'properties-file',
   'smol-toml',
   'src/documents/create-documents.ts',
