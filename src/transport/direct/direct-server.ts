@@ -1,5 +1,5 @@
-// The direct path: calls that take one message straight from node:http2's streams and node:http's requests to the handlers, past connect-node, whose
-// chain of iterables costs more than all the rest. What it does not take goes the library's way.
+// The direct path: calls that take one message straight from streams of HTTP/2 and requests of HTTP/1.1 to the handlers, past
+// connect-node, whose chain of iterables costs more than all the rest. What it does not take goes the library's way.
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { CallObserver } from '../../rpc/checks/call-context.ts';
