@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
 import { END_HEADERS, END_STREAM, FRAME, frame, HTTP2_OPENING, hpack } from '../../support/http2-frames.ts';
 import { envelope, openRawSocket } from './raw-http.ts';
-import { startToy, type Toy } from './toy-server.ts';
+import { heldCheck, startToy, type Toy } from './toy-server.ts';
 
 const CHECK = '/grpc.health.v1.Health/Check';
 const WATCH = '/grpc.health.v1.Health/Watch';
@@ -66,16 +66,8 @@ describe.each(WAYS)('a connection with calls $way', ({ origin }) => {
   });
 
   it('tells callers of HTTP/1.1 that wait for an answer to go elsewhere afterwards, in a drain', async () => {
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    await using toy = await startToy(
-      {
-        check: async () => {
-          await released;
-          return { status: 1 };
-        },
-      },
-      PATIENT,
-    );
+    const { check, release } = heldCheck();
+    await using toy = await startToy({ check }, PATIENT);
     using client = await openRawSocket(toy.port);
     client.send(`${head(CHECK, 'application/json', 2)}{}`);
     await eventually(() => expect(toy.server.stats().calls).toBe(1));

@@ -95,6 +95,18 @@ export async function startToy(
   };
 }
 
+/** A `check` that answers nobody before it is released. */
+export function heldCheck(): { readonly check: () => Promise<Answer>; readonly release: () => void } {
+  const { promise: released, resolve: release } = Promise.withResolvers<void>();
+  return {
+    release,
+    check: async () => {
+      await released;
+      return { status: 1 };
+    },
+  };
+}
+
 /** Answers one message, then waits until the call is aborted, and throws why. */
 export async function* untilAborted(_service: string, { signal }: HandlerContext): AsyncGenerator<Answer> {
   yield { status: 1 };

@@ -3,24 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DescMethod } from '@bufbuild/protobuf';
 import { ConfigService } from '../../../gen/concord/config/v1/config_service_pb.ts';
 import { DiscoveryService } from '../../../gen/concord/discovery/v1/discovery_service_pb.ts';
-import { ElectionService } from '../../../gen/concord/election/v1/election_service_pb.ts';
-import { KvService } from '../../../gen/concord/kv/v1/kv_service_pb.ts';
-import { LeaseService } from '../../../gen/concord/lease/v1/lease_service_pb.ts';
 import { LockService } from '../../../gen/concord/lock/v1/lock_service_pb.ts';
-import { Health } from '../../../gen/grpc/health/v1/health_pb.ts';
+import { ALL_SERVICES } from '../all-services.ts';
 import { type RawTarget, startRawTarget } from '../start-raw-target.ts';
 import type { RandomCall } from './random-calls.ts';
 import { type ReadAnswer, readAnswer } from './read-answer.ts';
 
-const METHODS: readonly DescMethod[] = [
-  KvService,
-  LeaseService,
-  LockService,
-  ElectionService,
-  DiscoveryService,
-  ConfigService,
-  Health,
-].flatMap(({ methods }): readonly DescMethod[] => methods);
+const METHODS = ALL_SERVICES.flatMap(({ methods }): readonly DescMethod[] => methods);
 
 const WAITING: readonly DescMethod[] = [
   LockService.method.acquire,

@@ -6,7 +6,7 @@ import { eventually } from '../../../support/eventually.ts';
 import { ACK, END_STREAM, FRAME, frame } from '../../../support/http2-frames.ts';
 import { type Http2Socket, openHttp2Socket } from '../../../support/open-http2-socket.ts';
 import { envelope } from '../raw-http.ts';
-import { startToy } from '../toy-server.ts';
+import { heldCheck, startToy } from '../toy-server.ts';
 import { answering, startHttp2Server } from './start-http2-server.ts';
 
 const CHECK = '/grpc.health.v1.Health/Check';
@@ -31,16 +31,8 @@ function check(client: Http2Socket, stream: number): void {
 
 describe('a drain of HTTP/2', () => {
   it('serves what is under way, and what is opened before the client knows; then it refuses, and closes', async () => {
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    await using toy = await startToy(
-      {
-        check: async () => {
-          await released;
-          return { status: 1 };
-        },
-      },
-      PATIENT,
-    );
+    const { check: held, release } = heldCheck();
+    await using toy = await startToy({ check: held }, PATIENT);
     using client = await openHttp2Socket(toy.port);
     check(client, 1);
     await client.settled();

@@ -2,28 +2,14 @@ import { create, type DescMessage, fromBinary, fromJson, type Message, toBinary 
 import { FileDescriptorSetSchema, StructSchema } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ConfigService } from '../../../../gen/concord/config/v1/config_service_pb.ts';
-import { DiscoveryService } from '../../../../gen/concord/discovery/v1/discovery_service_pb.ts';
-import { ElectionService } from '../../../../gen/concord/election/v1/election_service_pb.ts';
 import { KeyValueSchema } from '../../../../gen/concord/kv/v1/key_value_pb.ts';
-import { GetResponseSchema, KvService } from '../../../../gen/concord/kv/v1/kv_service_pb.ts';
-import { LeaseService } from '../../../../gen/concord/lease/v1/lease_service_pb.ts';
-import { LockService } from '../../../../gen/concord/lock/v1/lock_service_pb.ts';
-import { Health } from '../../../../gen/grpc/health/v1/health_pb.ts';
+import { GetResponseSchema } from '../../../../gen/concord/kv/v1/kv_service_pb.ts';
 import { MessageWriter } from '../../../../src/transport/direct/message-writer.ts';
+import { ALL_SERVICES } from '../../../support/all-services.ts';
 import { randomJson } from '../../../support/random-messages.ts';
 
-const SERVICES = [
-  KvService,
-  LeaseService,
-  LockService,
-  ElectionService,
-  DiscoveryService,
-  ConfigService,
-  Health,
-];
 const SCHEMAS = [
-  ...new Set(SERVICES.flatMap(({ methods }) => methods.flatMap(({ input, output }) => [input, output]))),
+  ...new Set(ALL_SERVICES.flatMap(({ methods }) => methods.flatMap(({ input, output }) => [input, output]))),
 ];
 
 describe('a message', () => {
